@@ -1,1 +1,4 @@
+/** OmniLab: train, align and run multimodal language models in TypeScript. */
 export * from './errors';
+export * from './graph';
+export * from './runtime';

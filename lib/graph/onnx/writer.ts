@@ -1,0 +1,194 @@
+/**
+ * Writes a program as an ONNX model (opset 21, IR version 10). Constants over `externalBytes` go to a file beside the
+ * model, as the format asks for models over 2 GB.
+ */
+import { createHash } from 'node:crypto';
+import { ArgumentError } from '../../errors';
+import { fromNumbers, toNumbers } from '../dtype';
+import type { DType, HostTensor, TypedArray } from '../dtype';
+import type { OpName } from '../ops';
+import type { Program } from '../program';
+import { sizeOf } from '../shape';
+import type { Node, Tensor } from '../tensor';
+import { onnxRules } from './rules';
+import type { AttributeValue, Emitter, Target } from './rules';
+import { ATTRIBUTE, DATA_TYPE, ModelMessage } from './schema';
+import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './schema';
+
+export const OPSET = 21;
+const IR_VERSION = 10;
+
+export interface WriteOptions {
+  /** Which execution provider the graph is for; some operators are written differently. */
+  target?: Target;
+  /** Name of the file for large constants, to be stored beside the model. */
+  externalFile?: string;
+  /** Constants of at least this many bytes go to `externalFile`. */
+  externalBytes?: number;
+  /** Names of inputs and outputs, instead of i0, i1, ... and o0, o1, .... */
+  inputNames?: readonly string[];
+  outputNames?: readonly string[];
+}
+
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  /** The pieces of the external file, in order. */
+  readonly external: readonly Uint8Array[];
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  readonly nodeCount: number;
+  /** SHA-256 of the model and its external data. */
+  readonly hash: string;
+}
+
+const bytesOf = (data: TypedArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+function attribute(name: string, value: AttributeValue): AttributeProto {
+  if (typeof value === 'string') return { name, type: ATTRIBUTE.string, s: Buffer.from(value) };
+  if (typeof value === 'number') return { name, type: ATTRIBUTE.int, i: value };
+  if ('float' in value) return { name, type: ATTRIBUTE.float, f: value.float };
+  return { name, type: ATTRIBUTE.ints, ints: [...value] };
+}
+
+const valueInfo = (name: string, t: { dtype: DType; shape: readonly number[] }): ValueInfoProto => ({
+  name,
+  type: { tensorType: { elemType: DATA_TYPE[t.dtype], shape: { dim: t.shape.map((value) => ({ value })) } } },
+});
+
+/** Writes a program; throws where protobuf's 2 GB would be passed without an external file. */
+export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxModel {
+  const { target = 'cpu', externalFile, externalBytes = 1024 } = options;
+  const nodes: NodeProto[] = [];
+  const initializers = new Map<string, TensorProto>();
+  const external: Uint8Array[] = [];
+  let externalSize = 0;
+  let inlineSize = 0;
+  let counter = 0;
+
+  const initializer = (name: string, value: HostTensor): string => {
+    if (initializers.has(name)) return name;
+    const raw = bytesOf(value.data);
+    const proto: TensorProto = { dims: [...value.shape], dataType: DATA_TYPE[value.dtype], name };
+    if (externalFile && raw.byteLength >= externalBytes) {
+      const padding = (64 - (externalSize % 64)) % 64;
+      if (padding) external.push(new Uint8Array(padding));
+      externalSize += padding;
+      proto.dataLocation = 1;
+      proto.externalData = [
+        { key: 'location', value: externalFile },
+        { key: 'offset', value: String(externalSize) },
+        { key: 'length', value: String(raw.byteLength) },
+      ];
+      external.push(raw);
+      externalSize += raw.byteLength;
+    } else {
+      proto.rawData = raw;
+      inlineSize += raw.byteLength;
+    }
+    initializers.set(name, proto);
+    return name;
+  };
+
+  const emitter: Emitter = {
+    target,
+    emit(opType, inputs, attributes = {}, outputs = 1, domain = '') {
+      const names = typeof outputs === 'number' ? Array.from({ length: outputs }, () => `t${counter++}`) : [...outputs];
+      nodes.push({
+        input: [...inputs],
+        output: names,
+        name: `n${nodes.length}_${opType}`,
+        opType,
+        domain,
+        attribute: Object.entries(attributes).map(([k, v]) => attribute(k, v)),
+      });
+      return names;
+    },
+    ints(values, scalar = false) {
+      const shape = scalar ? [] : [values.length];
+      return initializer(`c_int64_${scalar ? 's' : ''}${values.join('_')}`, {
+        dtype: 'int64',
+        shape,
+        data: fromNumbers('onnx', 'int64', values),
+      });
+    },
+    scalar(dtype, value) {
+      return initializer(`c_${dtype}_${Object.is(value, -0) ? '-0' : value}`, {
+        dtype,
+        shape: [],
+        data: fromNumbers('onnx', dtype, [value]),
+      });
+    },
+  };
+
+  const names = new Map<string, string>();
+  const key = (t: { node: Node; index: number }): string => `${t.node.id}:${t.index}`;
+  const inputNames = program.inputs.map((t, i) => {
+    const name = options.inputNames?.[i] ?? `i${i}`;
+    names.set(key(t), name);
+    return name;
+  });
+  const outputNames = program.outputs.map((_, i) => options.outputNames?.[i] ?? `o${i}`);
+  // A result that is an output is written under the output's name at once, unless that is taken.
+  program.outputs.forEach((t, i) => {
+    if (t.node.op !== 'input' && t.node.op !== 'constant' && !names.has(key(t))) names.set(key(t), outputNames[i]);
+  });
+  let position = 0;
+  for (const node of program.nodes) {
+    if (node.op === 'constant') {
+      const { dtype, shape } = node.types[0];
+      const data = (node as unknown as Node<'constant'>).params.data;
+      const name =
+        sizeOf(shape) === 1 && shape.length === 0
+          ? emitter.scalar(dtype, toNumbers({ dtype, shape, data })[0])
+          : initializer(`k${position}`, { dtype, shape, data });
+      position++;
+      names.set(`${node.id}:0`, name);
+      continue;
+    }
+    const nameOf = (t: Tensor): string => names.get(key(t))!;
+    const y = node.types.map((_, i) => {
+      const k = `${node.id}:${i}`;
+      if (!names.has(k)) names.set(k, `v${position}_${i}`);
+      return names.get(k)!;
+    });
+    position++;
+    (onnxRules[node.op as OpName] as (a: unknown) => void)({
+      e: emitter,
+      p: node.params,
+      x: node.inputs.map(nameOf),
+      xt: node.inputs,
+      y,
+      yt: node.types,
+    });
+  }
+  program.outputs.forEach((t, i) => {
+    const name = names.get(key(t))!;
+    if (name !== outputNames[i]) emitter.emit('Identity', [name], {}, [outputNames[i]]);
+  });
+
+  if (inlineSize > 1.9e9)
+    throw new ArgumentError(
+      'writeOnnx',
+      `expected less than 2 GB of constants inside the model, got ${(inlineSize / 1e9).toFixed(1)} GB`,
+      'pass externalFile, or give large weights as inputs',
+    );
+  const model: ModelProto = {
+    irVersion: IR_VERSION,
+    producerName: 'omnilab',
+    graph: {
+      name: 'omnilab',
+      node: nodes,
+      initializer: [...initializers.values()],
+      input: program.inputs.map((t, i) => valueInfo(inputNames[i], t)),
+      output: program.outputs.map((t, i) => valueInfo(outputNames[i], t)),
+    },
+    opsetImport: [
+      { domain: '', version: OPSET },
+      { domain: 'com.microsoft', version: 1 },
+    ],
+  };
+  const bytes = ModelMessage.encode(model as object).finish();
+  const hash = createHash('sha256').update(bytes);
+  for (const piece of external) hash.update(piece);
+  return { bytes, external, inputNames, outputNames, nodeCount: nodes.length, hash: hash.digest('hex') };
+}

@@ -1,0 +1,9 @@
+/** Running programs: devices, compiled functions, cancellation. */
+import './ort-device';
+
+export { cancellable } from './cancel';
+export { closeDevices, defaultDevice, getDevice, setDefaultDevice } from './device';
+export type { Device, Executable } from './device';
+export { jit } from './jit';
+export type { Compiled, Feed, Feeds, JitOptions } from './jit';
+export { cpuThreads } from './ort-device';

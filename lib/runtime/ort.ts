@@ -1,0 +1,211 @@
+/**
+ * Every contact with ONNX Runtime. It runs in a worker thread, because a run blocks its thread.
+ *
+ * | provider | where           | state between calls              | notes                                            |
+ * |----------|-----------------|----------------------------------|--------------------------------------------------|
+ * | cpu      | everywhere      | arrays of this thread, reused    | threads are set explicitly                       |
+ * | webgpu   | Linux, mac, win | buffers on the device            | opaque: upload and read through Identity graphs  |
+ * | cuda     | Linux, user's   | arrays of this thread            | outputs always return to the host in Node        |
+ */
+import * as ort from 'onnxruntime-node';
+import type { DType, HostTensor, TypedArray } from '../graph/dtype';
+import { BYTES_PER_ELEMENT, emptyArray } from '../graph/dtype';
+import { input, apply } from '../graph/tensor';
+import { sizeOf } from '../graph/shape';
+import { writeOnnx } from '../graph/onnx/writer';
+import type { Request, SessionOptions } from './protocol';
+
+type RunRequest = Extract<Request, { kind: 'run' }>;
+type LoadRequest = Extract<Request, { kind: 'load' }>;
+
+/** Arrays of at least this many bytes are used again instead of being left to the garbage collector. */
+const REUSE_BYTES = 4096;
+
+interface Loaded {
+  session: ort.InferenceSession;
+  options: SessionOptions;
+}
+
+/** float16 is Uint16Array here; newer runtimes of JavaScript have a Float16Array, which the library then wants. */
+function toOrt(value: HostTensor): ort.Tensor {
+  const Half = (globalThis as { Float16Array?: new (b: ArrayBufferLike, o: number, n: number) => unknown })
+    .Float16Array;
+  const data =
+    value.dtype === 'float16' && Half
+      ? new Half(value.data.buffer, value.data.byteOffset, value.data.length)
+      : value.data;
+  return new ort.Tensor(value.dtype, data as Float32Array, [...value.shape]);
+}
+
+function fromOrt(dtype: DType, data: unknown): TypedArray {
+  const array = data as TypedArray;
+  return dtype === 'float16' && !(array instanceof Uint16Array)
+    ? new Uint16Array(
+        (array as Float32Array).buffer,
+        (array as Float32Array).byteOffset,
+        (array as Float32Array).length,
+      )
+    : array;
+}
+
+export class Engine {
+  private sessions = new Map<string, Loaded>();
+  private buffers = new Map<number, ort.Tensor>();
+  /** Free arrays by type and size. */
+  private pool = new Map<string, TypedArray[]>();
+  /** Results of the previous run that became inputs alternate with their inputs' memory. */
+
+  static providers(): { name: string; bundled: boolean }[] {
+    return ort.listSupportedBackends().map((b) => ({ name: b.name, bundled: b.bundled }));
+  }
+
+  async load({ session, model, external, options }: LoadRequest): Promise<void> {
+    if (this.sessions.has(session)) return;
+    const gpu = options.provider !== 'cpu';
+    const created = await ort.InferenceSession.create(external ? external.path : (model as never), {
+      executionProviders: [
+        options.provider === 'cuda' ? { name: 'cuda', deviceId: options.deviceId } : options.provider,
+      ],
+      intraOpNumThreads: options.threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      ...(options.provider === 'webgpu' ? { preferredOutputLocation: 'gpu-buffer' as const } : {}),
+      // 3: errors only. The runtime warns about every node that it moves between providers.
+      logSeverityLevel: 3,
+      extra: {
+        // Equal computations were merged when the program was built, recomputations excepted: those must stay apart.
+        optimization: { disable_specified_optimizers: 'EliminateCommonSubexpression;CommonSubexpressionElimination' },
+        session: { intra_op: { allow_spinning: gpu ? '0' : '1' }, set_denormal_as_zero: '1' },
+      },
+    });
+    this.sessions.set(session, { session: created, options });
+  }
+
+  async unload(session: string): Promise<void> {
+    const loaded = this.sessions.get(session);
+    this.sessions.delete(session);
+    await loaded?.session.release();
+  }
+
+  /** Runs a session; returns the values of the results that were asked for. */
+  async run(request: RunRequest): Promise<(TypedArray | null)[]> {
+    const loaded = this.sessions.get(request.session);
+    if (!loaded) throw new Error(`session ${request.session} is not loaded`);
+    const onDevice = loaded.options.provider === 'webgpu';
+    const feeds: Record<string, ort.Tensor> = {};
+    const passing: ort.Tensor[] = [];
+    for (const { name, operand } of request.inputs) {
+      let value: ort.Tensor;
+      if ('buffer' in operand) {
+        const held = this.buffers.get(operand.buffer);
+        if (!held) throw new Error(`input ${name} is no longer held (buffer ${operand.buffer})`);
+        value = held;
+      } else {
+        value = onDevice ? await this.upload(operand.value, loaded.options) : toOrt(operand.value);
+        if (operand.keep !== undefined) this.buffers.set(operand.keep, value);
+        else passing.push(value);
+      }
+      feeds[name] = value;
+    }
+    const fetches: Record<string, ort.Tensor | null> = {};
+    for (const { name, dtype, shape } of request.outputs) fetches[name] = onDevice ? null : this.takeFree(dtype, shape);
+    let results: Record<string, ort.Tensor>;
+    try {
+      results = (await loaded.session.run(feeds, fetches as never)) as Record<string, ort.Tensor>;
+    } catch (error) {
+      const inputs = Object.entries(feeds).map(
+        ([name, t]) => `${name}: ${t.type} [${t.dims.join(', ')}] (${t.location})`,
+      );
+      throw new Error(`${(error as Error).message}\ninputs: ${inputs.slice(0, 40).join('; ')}`, { cause: error });
+    }
+    if (onDevice) for (const t of passing) if (t.location === 'gpu-buffer') t.dispose();
+    const values: (TypedArray | null)[] = [];
+    for (const { name, buffer, copy, dtype, shape } of request.outputs) {
+      this.buffers.set(buffer, results[name]);
+      values.push(copy ? await this.read(buffer, dtype, shape) : null);
+    }
+    this.release(request.donate);
+    return values;
+  }
+
+  /** A copy of a buffer's values. */
+  async read(buffer: number, dtype?: DType, shape?: readonly number[]): Promise<TypedArray> {
+    const held = this.buffers.get(buffer);
+    if (!held) throw new Error(`buffer ${buffer} is no longer held`);
+    const type = dtype ?? (held.type as DType);
+    if (held.location === 'gpu-buffer') return this.download(held, type, shape ?? held.dims);
+    return fromOrt(type, held.data).slice();
+  }
+
+  release(buffers: readonly number[]): void {
+    for (const id of buffers) {
+      const held = this.buffers.get(id);
+      this.buffers.delete(id);
+      if (!held) continue;
+      if (held.location === 'gpu-buffer') held.dispose();
+      else this.giveFree(held.type as DType, held.dims, fromOrt(held.type as DType, held.data));
+    }
+  }
+
+  /** A tensor for the runtime to write into: memory that was given back, or null to let it allocate. */
+  private takeFree(dtype: DType, shape: readonly number[]): ort.Tensor | null {
+    const size = sizeOf(shape);
+    if (size * BYTES_PER_ELEMENT[dtype] < REUSE_BYTES) return null;
+    const free = this.pool.get(`${dtype}:${size}`)?.pop() ?? emptyArray(dtype, size);
+    return toOrt({ dtype, shape, data: free });
+  }
+
+  private giveFree(dtype: DType, shape: readonly number[], data: TypedArray): void {
+    const size = sizeOf(shape);
+    if (data.byteLength < REUSE_BYTES) return;
+    const key = `${dtype}:${size}`;
+    const list = this.pool.get(key) ?? [];
+    // A step needs as many spare arrays as it has results of one size; more would only hold memory.
+    if (list.length < 64) list.push(data);
+    this.pool.set(key, list);
+  }
+
+  /** Drops the spare memory. */
+  trim(): void {
+    this.pool.clear();
+  }
+
+  private copyGraph(dtype: DType, shape: readonly number[]): Uint8Array {
+    const x = input({ dtype, shape });
+    const y = apply('reshape', { shape: [...shape] }, x);
+    return writeOnnx({ inputs: [x], outputs: [y], nodes: [y.node] }).bytes;
+  }
+
+  /** An Identity session whose output lies on the device (upload) or on the host (download). */
+  private async copySession(
+    to: 'device' | 'host',
+    dtype: DType,
+    shape: readonly number[],
+    options: SessionOptions,
+  ): Promise<ort.InferenceSession> {
+    const key = `copy:${to}:${dtype}:${shape.join('x')}`;
+    let loaded = this.sessions.get(key);
+    if (!loaded) {
+      const session = await ort.InferenceSession.create(this.copyGraph(dtype, shape), {
+        executionProviders: [options.provider],
+        ...(to === 'device' ? { preferredOutputLocation: 'gpu-buffer' as const } : {}),
+        logSeverityLevel: 3,
+        graphOptimizationLevel: 'disabled',
+      });
+      loaded = { session, options };
+      this.sessions.set(key, loaded);
+    }
+    return loaded.session;
+  }
+
+  private async upload(value: HostTensor, options: SessionOptions): Promise<ort.Tensor> {
+    const session = await this.copySession('device', value.dtype, value.shape, options);
+    return (await session.run({ i0: toOrt(value) }))['o0'];
+  }
+
+  private async download(held: ort.Tensor, dtype: DType, shape: readonly number[]): Promise<TypedArray> {
+    const session = await this.copySession('host', dtype, shape, { provider: 'webgpu', deviceId: 0, threads: 1 });
+    return fromOrt(dtype, (await session.run({ i0: held }))['o0'].data).slice();
+  }
+}

@@ -1,0 +1,34 @@
+/** The messages between a device on the caller's thread and the worker thread that runs its sessions. */
+import type { DType, HostTensor, TypedArray } from '../graph/dtype';
+
+export interface SessionOptions {
+  provider: 'cpu' | 'webgpu' | 'cuda';
+  deviceId: number;
+  threads: number;
+}
+
+/** An operand: values that the worker holds, or values sent along (and kept under `keep`, if given). */
+export type Operand = { buffer: number } | { value: HostTensor; keep?: number };
+
+export type Request =
+  | {
+      kind: 'load';
+      session: string;
+      model: Uint8Array;
+      external?: { path: string; data: Uint8Array };
+      options: SessionOptions;
+    }
+  | { kind: 'unload'; session: string }
+  | {
+      kind: 'run';
+      session: string;
+      inputs: { name: string; operand: Operand }[];
+      /** Results are kept in the worker under `buffer`; with `copy` their values are sent back as well. */
+      outputs: { name: string; buffer: number; copy: boolean; dtype: DType; shape: readonly number[] }[];
+      /** Buffers given up once the run has ended; their memory is used again. */
+      donate: number[];
+    }
+  | { kind: 'read'; buffer: number }
+  | { kind: 'release'; buffers: number[] };
+
+export type Reply = { id: number; ok: true; values?: (TypedArray | null)[] } | { id: number; ok: false; error: string };

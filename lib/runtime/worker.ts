@@ -1,0 +1,36 @@
+/** The worker thread of a device: takes requests in order and runs them one at a time. */
+import { parentPort } from 'node:worker_threads';
+import type { TypedArray } from '../graph/dtype';
+import { Engine } from './ort';
+import type { Reply, Request } from './protocol';
+
+const port = parentPort!;
+const engine = new Engine();
+let last: Promise<void> = Promise.resolve();
+
+async function handle(request: Request): Promise<(TypedArray | null)[] | void> {
+  switch (request.kind) {
+    case 'load':
+      return engine.load(request);
+    case 'unload':
+      return engine.unload(request.session);
+    case 'run':
+      return engine.run(request);
+    case 'read':
+      return [await engine.read(request.buffer)];
+    case 'release':
+      return engine.release(request.buffers);
+  }
+}
+
+port.on('message', ({ id, request }: { id: number; request: Request }) => {
+  last = last.then(async () => {
+    try {
+      const values = (await handle(request)) ?? undefined;
+      const transfer = (values ?? []).flatMap((v) => (v ? [v.buffer as ArrayBuffer] : []));
+      port.postMessage({ id, ok: true, values } satisfies Reply, transfer);
+    } catch (error) {
+      port.postMessage({ id, ok: false, error: (error as Error).message } satisfies Reply);
+    }
+  });
+});
