@@ -136,7 +136,7 @@ export function customGradient(
   forward: (...x: Tensor[]) => Tensor,
   backward: (dy: Tensor, y: Tensor, ...x: Tensor[]) => (Tensor | null)[],
 ): (...x: Tensor[]) => Tensor {
-  return (...x) => apply('customGradient', { backward: backward as unknown as CustomBackward }, forward(...x), ...x);
+  return (...x) => apply('customGradient', { backward: backward }, forward(...x), ...x);
 }
 
 let nextCopy = 1;
@@ -181,6 +181,6 @@ export function checkpoint<A extends unknown[]>(fn: (...args: A) => Tensor): (..
       let i = 0;
       return waiting.map((t) => (isFloat(t.dtype) ? grads[i++] : null));
     };
-    return apply('customGradient', { backward: backward as unknown as CustomBackward }, y, ...frontier);
+    return apply('customGradient', { backward: backward }, y, ...frontier);
   };
 }

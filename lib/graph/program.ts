@@ -125,7 +125,7 @@ export function buildProgram(
     let result = key === null ? undefined : merged.get(key);
     if (!result) {
       const same = some.length === node.inputs.length && some.every((t, i) => t === node.inputs[i]);
-      result = same ? node : new Node<OpName>(node.op, node.params as never, some, node.types, node.copy);
+      result = same ? node : new Node<OpName>(node.op, node.params, some, node.types, node.copy);
       nodes.push(result);
       if (key !== null) merged.set(key, result);
     }

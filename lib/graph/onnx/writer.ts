@@ -187,7 +187,7 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
       { domain: 'com.microsoft', version: 1 },
     ],
   };
-  const bytes = ModelMessage.encode(model as object).finish();
+  const bytes = ModelMessage.encode(model).finish();
   const hash = createHash('sha256').update(bytes);
   for (const piece of external) hash.update(piece);
   return { bytes, external, inputNames, outputNames, nodeCount: nodes.length, hash: hash.digest('hex') };
