@@ -6,7 +6,6 @@ import { ArgumentError, ShapeError } from '../errors';
 import { isFloat } from './dtype';
 import { gradRules } from './grad-rules';
 import type { GradArgs } from './grad-rules';
-import type { CustomBackward } from './ops';
 import { sameShape, showShape, stretchedAxes } from './shape';
 import { apply, Node, nodeCounter, onesLike, Tensor, zerosLike } from './tensor';
 import { tensorsOf, treeMap } from './tree';
