@@ -1,0 +1,4 @@
+/** Files: read and written strictly, whole or not at all. */
+export { hashFile, writeAtomic, writeFileAtomic, writeFolderAtomic } from './atomic';
+export { readHostTensors, readSafetensors, SafetensorsFile, toHostTensor, writeSafetensors } from './safetensors';
+export type { StoredArray, StoredTensor, StoredType } from './safetensors';
