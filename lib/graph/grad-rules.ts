@@ -143,8 +143,9 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
   matMul: ({ dy, x: [a, b], p: { transA, transB } }) => {
     // A product of a batch with one matrix (a linear layer) is one product of the flattened batch.
     if (b.rank === 2 && a.rank > 2 && !transA) {
-      const a2 = a.reshape([-1, a.shape[a.rank - 1]]);
-      const dy2 = dy.reshape([-1, dy.shape[dy.rank - 1]]);
+      const rows = sizeOf(a.shape.slice(0, -1));
+      const a2 = a.reshape([rows, a.shape[a.rank - 1]]);
+      const dy2 = dy.reshape([rows, dy.shape[dy.rank - 1]]);
       return [
         () => dy2.matMul(b, { transB: !transB }).reshape(a.shape),
         () => (transB ? dy2.matMul(a2, { transA: true }) : a2.matMul(dy2, { transA: true })),
@@ -183,6 +184,7 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
   // the cut is put back in its place among zeros
   slice: ({ dy, x: [a], p }) => [
     () => {
+      if (dy.size === 0) return zerosLike(a);
       let g = dy;
       const before: number[] = [];
       const after: number[] = [];
@@ -202,8 +204,8 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
             .reshape([...shape.slice(0, i), n * step, ...shape.slice(i + 1)])
             .slice(...range(i).map(() => null), [0, (n - 1) * step + 1]);
         }
-        before.push(n ? low : 0);
-        after.push(n ? d - low - (n - 1) * step - 1 : d);
+        before.push(low);
+        after.push(d - low - (n - 1) * step - 1);
       });
       return g.pad(before, after);
     },

@@ -289,7 +289,7 @@ export const shapeRules: { [K in OpName]: Rule<OpParams[K]> } = {
         dtype: x.dtype,
         shape: x.shape.map((d, i) => {
           const [s, e, st] = [starts[i], ends[i], steps[i]];
-          const ok = st > 0 ? s >= 0 && e <= d : st < 0 && s < Math.max(d, 1) && e >= -1;
+          const ok = st > 0 ? s >= 0 && e <= d : st < 0 && s >= -1 && s < d && e >= -1;
           if (!Number.isInteger(s) || !Number.isInteger(e) || !Number.isInteger(st) || !ok)
             throw new ShapeError(
               where,

@@ -503,16 +503,12 @@ function binary(op: BinaryOp, a: TensorLike, b: TensorLike): Tensor {
 
 /** A tensor whose values are part of the graph. */
 export function constant(value: TensorType & { data: TypedArray }): Tensor {
-  return new Tensor(
-    new Node('constant', { data: value.data }, [], [{ dtype: value.dtype, shape: value.shape }]),
-  );
+  return new Tensor(new Node('constant', { data: value.data }, [], [{ dtype: value.dtype, shape: value.shape }]));
 }
 
 /** A placeholder for a value that is given when the graph runs. */
 export function input(type: TensorType, name = ''): Tensor {
-  return new Tensor(
-    new Node('input', { name }, [], [{ dtype: type.dtype, shape: [...type.shape] }]),
-  );
+  return new Tensor(new Node('input', { name }, [], [{ dtype: type.dtype, shape: [...type.shape] }]));
 }
 
 /** A concrete tensor that holds the given storage. */

@@ -173,7 +173,9 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       const storage = 'output' in r ? out[r.output] : storages[r.argument];
       return fromStorage(moved.get(storage) ?? storage);
     });
-    return mapLeaves(entry.skeleton, (slot) => (slot instanceof Slot ? results[slot.index] : (slot as Fixed).value)) as R;
+    return mapLeaves(entry.skeleton, (slot) =>
+      slot instanceof Slot ? results[slot.index] : (slot as Fixed).value,
+    ) as R;
   };
 
   return Object.assign(call as unknown as Compiled<A, R>, {

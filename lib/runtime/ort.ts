@@ -112,7 +112,7 @@ export class Engine {
     for (const { name, dtype, shape } of request.outputs) fetches[name] = onDevice ? null : this.takeFree(dtype, shape);
     let results: Record<string, ort.Tensor>;
     try {
-      results = (await loaded.session.run(feeds, fetches));
+      results = await loaded.session.run(feeds, fetches);
     } catch (error) {
       const inputs = Object.entries(feeds).map(
         ([name, t]) => `${name}: ${t.type} [${t.dims.join(', ')}] (${t.location})`,

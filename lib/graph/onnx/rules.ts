@@ -18,6 +18,8 @@ export interface Emitter {
     outputs?: readonly string[] | number,
     domain?: string,
   ): string[];
+  /** A new name for a result. */
+  name(): string;
   /** The name of an int64 constant. */
   ints(values: readonly number[], scalar?: boolean): string;
   /** The name of a scalar constant of a type. */
@@ -77,6 +79,49 @@ function viaInt(a: Args<unknown>, body: (x: string[]) => string[]): void {
     a.xt[i].dtype === 'bool' ? e.emit('Cast', [name], { to: DATA_TYPE.int32 })[0] : name,
   );
   e.emit('Cast', body(wide), { to: DATA_TYPE.bool }, a.y);
+}
+
+/** ScatterND with reduction 'add'. */
+function scatterAdd({ e, p, x, xt, yt, y }: Args<{ axis: number }>): void {
+  // ScatterND writes at leading axes, so the axis comes first and goes back afterwards.
+  const n = sizeOf(xt[1].shape);
+  const shape = yt[0].shape;
+  const rest = range(shape.length).filter((i) => i !== p.axis);
+  const perm = [p.axis, ...rest];
+  const [indices] = e.emit('Reshape', [x[1], e.ints([n, 1])]);
+  const [wide] = xt[1].dtype === 'int64' ? [indices] : e.emit('Cast', [indices], { to: DATA_TYPE.int64 });
+  const moved = p.axis !== 0;
+  const k = xt[1].shape.length;
+  const updatePerm = [
+    ...range(k).map((i) => p.axis + i),
+    ...range(p.axis),
+    ...range(shape.length - p.axis - 1).map((i) => p.axis + k + i),
+  ];
+  const [base] = moved ? e.emit('Transpose', [x[0]], { perm }) : [x[0]];
+  const [ordered] = moved ? e.emit('Transpose', [x[2]], { perm: updatePerm }) : [x[2]];
+  const [updates] = e.emit('Reshape', [ordered, e.ints([n, ...rest.map((i) => shape[i])])]);
+  const [sum] = e.emit('ScatterND', [base, wide, updates], { reduction: 'add' }, moved ? 1 : y);
+  if (moved) e.emit('Transpose', [sum], { perm: range(shape.length).map((i) => perm.indexOf(i)) }, y);
+}
+
+const scatterElements: Rule<OpParams['scatterElements']> = ({ e, p, x, y }) =>
+  void e.emit('ScatterElements', x, { axis: p.axis, reduction: p.reduction }, y);
+
+/** The runtime adds up no float16: base and updates (operands 0 and 2) go through float32. */
+function withWideSums<P>(a: Args<P>, rule: Rule<P>): void {
+  const { e, x, xt, y, yt } = a;
+  if (xt[0].dtype !== 'float16') return rule(a);
+  const wide = (i: number): string => e.emit('Cast', [x[i]], { to: DATA_TYPE.float32 })[0];
+  const wideType = (t: TensorType): TensorType => ({ dtype: 'float32', shape: t.shape });
+  const sum = e.name();
+  rule({
+    ...a,
+    x: [wide(0), x[1], wide(2)],
+    xt: [wideType(xt[0]), xt[1], wideType(xt[2])],
+    y: [sum],
+    yt: yt.map(wideType),
+  });
+  e.emit('Cast', [sum], { to: DATA_TYPE.float16 }, y);
 }
 
 export const onnxRules: { [K in OpName]: Rule<OpParams[K]> } = {
@@ -180,6 +225,7 @@ export const onnxRules: { [K in OpName]: Rule<OpParams[K]> } = {
       (i) => p.starts[i] !== 0 || p.ends[i] !== xt[0].shape[i] || p.steps[i] !== 1,
     );
     const ends = axes.map((i) => (p.steps[i] < 0 && p.ends[i] < 0 ? -(2 ** 31) : p.ends[i]));
+    if (!axes.length) return void e.emit('Identity', x, {}, y);
     e.emit(
       'Slice',
       [x[0], e.ints(axes.map((i) => p.starts[i])), e.ints(ends), e.ints(axes), e.ints(axes.map((i) => p.steps[i]))],
@@ -188,32 +234,15 @@ export const onnxRules: { [K in OpName]: Rule<OpParams[K]> } = {
     );
   },
   concat: along('Concat'),
-  pad: ({ e, p, x, xt, y }) =>
-    void e.emit('Pad', [x[0], e.ints([...p.before, ...p.after]), e.scalar(xt[0].dtype, p.value)], {}, y),
-  gather: along('Gather'),
-  scatterAdd: ({ e, p, x, xt, yt, y }) => {
-    // ScatterND writes at leading axes, so the axis comes first and goes back afterwards.
-    const n = sizeOf(xt[1].shape);
-    const shape = yt[0].shape;
-    const rest = range(shape.length).filter((i) => i !== p.axis);
-    const perm = [p.axis, ...rest];
-    const [indices] = e.emit('Reshape', [x[1], e.ints([n, 1])]);
-    const [wide] = xt[1].dtype === 'int64' ? [indices] : e.emit('Cast', [indices], { to: DATA_TYPE.int64 });
-    const moved = p.axis !== 0;
-    const k = xt[1].shape.length;
-    const updatePerm = [
-      ...range(k).map((i) => p.axis + i),
-      ...range(p.axis),
-      ...range(shape.length - p.axis - 1).map((i) => p.axis + k + i),
-    ];
-    const [base] = moved ? e.emit('Transpose', [x[0]], { perm }) : [x[0]];
-    const [ordered] = moved ? e.emit('Transpose', [x[2]], { perm: updatePerm }) : [x[2]];
-    const [updates] = e.emit('Reshape', [ordered, e.ints([n, ...rest.map((i) => shape[i])])]);
-    const [sum] = e.emit('ScatterND', [base, wide, updates], { reduction: 'add' }, moved ? 1 : y);
-    if (moved) e.emit('Transpose', [sum], { perm: range(shape.length).map((i) => perm.indexOf(i)) }, y);
+  pad: ({ e, p, x, xt, y }) => {
+    // A scalar has no axis to pad, and kernels refuse it.
+    if ([...p.before, ...p.after].every((n) => n === 0)) e.emit('Identity', x, {}, y);
+    else e.emit('Pad', [x[0], e.ints([...p.before, ...p.after]), e.scalar(xt[0].dtype, p.value)], {}, y);
   },
+  gather: along('Gather'),
+  scatterAdd: (a) => withWideSums(a, scatterAdd),
   gatherElements: along('GatherElements'),
-  scatterElements: ({ e, p, x, y }) => void e.emit('ScatterElements', x, { axis: p.axis, reduction: p.reduction }, y),
+  scatterElements: (a) => (a.p.reduction === 'add' ? withWideSums(a, scatterElements) : scatterElements(a)),
   rmsNormalization: ({ e, p, x, y }) =>
     void e.emit('SimplifiedLayerNormalization', x, { axis: -1, epsilon: { float: p.epsilon } }, y),
   stopGradient: plain('Identity'),

@@ -92,7 +92,7 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
   const emitter: Emitter = {
     target,
     emit(opType, inputs, attributes = {}, outputs = 1, domain = '') {
-      const names = typeof outputs === 'number' ? Array.from({ length: outputs }, () => `t${counter++}`) : [...outputs];
+      const names = typeof outputs === 'number' ? Array.from({ length: outputs }, () => emitter.name()) : [...outputs];
       nodes.push({
         input: [...inputs],
         output: names,
@@ -103,6 +103,7 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
       });
       return names;
     },
+    name: () => `t${counter++}`,
     ints(values, scalar = false) {
       const shape = scalar ? [] : [values.length];
       return initializer(`c_int64_${scalar ? 's' : ''}${values.join('_')}`, {
