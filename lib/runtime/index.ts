@@ -1,5 +1,6 @@
 /** Running programs: devices, compiled functions, cancellation. */
 import './ort-device';
+import './tfjs';
 
 export { cancellable } from './cancel';
 export { closeDevices, defaultDevice, getDevice, setDefaultDevice } from './device';
