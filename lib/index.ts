@@ -2,3 +2,6 @@
 export * from './errors';
 export * from './graph';
 export * from './runtime';
+export * from './nn';
+export * from './models';
+export * from './losses';

@@ -6,7 +6,7 @@
 import { ArgumentError } from '../errors';
 import type { ConvParams, OpName, OpParams } from './ops';
 import { range, sizeOf } from './shape';
-import { arange, stack, Tensor, where, zerosLike } from './tensor';
+import { apply, arange, stack, Tensor, where, zerosLike } from './tensor';
 
 export interface GradArgs<P> {
   dy: Tensor;
@@ -239,6 +239,8 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
       () => dy.mul(n),
     ];
   },
+  // a rotation's transpose is the rotation back
+  rotaryEmbedding: ({ dy, x: [, cos, sin] }) => [() => apply('rotaryEmbedding', {}, dy, cos, sin.neg()), null, null],
   stopGradient: none,
   barrier: ({ dy }) => [() => dy, null],
   customGradient: ({ dy, y, x: [, ...inputs], p }) => {

@@ -91,6 +91,8 @@ export interface OpParams {
   scatterElements: { axis: number; reduction: 'none' | 'add' };
   // Fused forms of compositions, there because a benchmark showed that they pay
   rmsNormalization: { epsilon: number };
+  /** Half-split rotary embedding of [B, H, T, D] by tables [T, D / 2] or [B, T, D / 2], which have no gradient. */
+  rotaryEmbedding: None;
   // Gradient control; all return their first input
   stopGradient: None;
   barrier: None;

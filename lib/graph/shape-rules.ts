@@ -375,6 +375,24 @@ export const shapeRules: { [K in OpName]: Rule<OpParams[K]> } = {
       );
     return [x];
   },
+  rotaryEmbedding: (where, [x, cos, sin]) => {
+    need(where, 'float', x, cos, sin);
+    sameType(where, x, cos, sin);
+    const [batch, , time, width] = x.shape;
+    const rows = cos.shape.length === 3 ? [batch, time] : [time];
+    if (
+      x.shape.length !== 4 ||
+      width % 2 ||
+      !sameShape(cos.shape, sin.shape) ||
+      !sameShape(cos.shape, [...rows, width / 2])
+    )
+      throw new ShapeError(
+        where,
+        `expected x [B, H, T, D] with tables [T, D / 2] or [B, T, D / 2], got x ${showShape(x.shape)}, cos ${showShape(cos.shape)}, sin ${showShape(sin.shape)}`,
+        'make the tables with ropeAngles',
+      );
+    return [x];
+  },
   stopGradient: first,
   barrier: first,
   customGradient: first,

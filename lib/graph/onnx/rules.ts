@@ -245,6 +245,16 @@ export const onnxRules: { [K in OpName]: Rule<OpParams[K]> } = {
   scatterElements: (a) => (a.p.reduction === 'add' ? withWideSums(a, scatterElements) : scatterElements(a)),
   rmsNormalization: ({ e, p, x, y }) =>
     void e.emit('SimplifiedLayerNormalization', x, { axis: -1, epsilon: { float: p.epsilon } }, y),
+  rotaryEmbedding: ({ e, x, xt, y }) => {
+    // The tables are looked up by row: rows 0, 1, ... of one table for all, or of one long table for the batch.
+    const [, , time, width] = xt[0].shape;
+    const perRow = xt[1].shape.length === 3;
+    const flat = (name: string): string => (perRow ? e.emit('Reshape', [name, e.ints([-1, width / 2])])[0] : name);
+    const rows = perRow
+      ? e.emit('Reshape', [e.ints(range(xt[1].shape[0] * time)), e.ints([xt[1].shape[0], time])])[0]
+      : e.ints([0]);
+    e.emit('RotaryEmbedding', [x[0], rows, flat(x[1]), flat(x[2])], { interleaved: 0 }, y, 'com.microsoft');
+  },
   stopGradient: plain('Identity'),
   // The empty piece of the dependency that is joined on changes nothing, but has to be there first.
   barrier: ({ e, x, xt, y }) => {

@@ -1,0 +1,37 @@
+/** Log-probabilities of tokens, and the cross-entropy made of them. */
+import { customGradient } from '../graph/grad';
+import type { Tensor } from '../graph/tensor';
+
+/**
+ * log softmax(logits)[label]: logits [..., V], labels [...] int32 in [0, V) -> [...]. The gradient, g (onehot - softmax),
+ * is written in two passes over the logits.
+ */
+export function tokenLogProbs(logits: Tensor, labels: Tensor): Tensor {
+  const index = labels.unsqueeze(-1);
+  const logProbs = logits.logSoftmax(-1);
+  const axis = logits.rank - 1;
+  return customGradient(
+    () => logProbs.gatherElements(index, axis).squeeze(-1),
+    (dy) => {
+      const g = dy.unsqueeze(-1);
+      return [logProbs.exp().mul(g.neg()).scatterElements(index, g, axis, 'add')];
+    },
+  )(logits);
+}
+
+export interface CrossEntropy {
+  /** Mean of -log p over the tokens that count. */
+  loss: Tensor;
+  /** The number of tokens that count, float32. */
+  count: Tensor;
+}
+
+/**
+ * Mean negative log-likelihood over the positions where `mask` (float32 or bool [...]) is 1. A batch without a single one
+ * gives 0.
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor, mask: Tensor): CrossEntropy {
+  const weights = mask.cast(logits.dtype);
+  const count = weights.sum();
+  return { loss: tokenLogProbs(logits, labels).mul(weights).sum().neg().div(count.maximum(1)), count };
+}

@@ -1,0 +1,20 @@
+/** Layers as functions of (parameters, input), initial values, optimisers, schedules. */
+export { adamW, adamWDefaults, adamWInit, adamWScalars } from './adamw';
+export type { AdamWConfig, AdamWScalars, AdamWState } from './adamw';
+export { attention, mergeHeads, splitHeads } from './attention';
+export type { AttentionOptions } from './attention';
+export { clipByGlobalNorm, clipFactor, globalNorm } from './clip';
+export { fanInUniform, filled, normal, uniform } from './init';
+export type { Noise } from './init';
+export { embedding, embeddingInit, linear, linearInit } from './linear';
+export type { EmbeddingParams, LinearParams, LoraParams } from './linear';
+export { fromPeftNames, loraInit, loraTargets, mergeLora, toPeftNames, unmergeLora, withLora } from './lora';
+export type { LoraAdapter, LoraConfig } from './lora';
+export { geluMlp, geluMlpInit, swiglu, swigluInit } from './mlp';
+export type { GeluMlpParams, SwigluParams } from './mlp';
+export { groupNorm, groupNormInit, layerNorm, layerNormInit, rmsNorm, rmsNormInit } from './norm';
+export type { NormParams, RmsNormParams } from './norm';
+export { ropeAngles, rotate } from './rope';
+export type { RopeAngles } from './rope';
+export { learningRateAt } from './schedule';
+export type { ScheduleConfig } from './schedule';

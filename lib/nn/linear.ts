@@ -1,0 +1,40 @@
+/** Linear layers and embeddings. */
+import type { Tensor } from '../graph/tensor';
+import { filled, normal } from './init';
+import type { Noise } from './init';
+
+/** A low-rank update of a linear layer: scale * B A, A [rank, in], B [out, rank] (Hu et al. 2021, section 4.1). */
+export interface LoraParams {
+  A: Tensor;
+  B: Tensor;
+  scale: number;
+}
+/** weight [out, in] and bias [out], as PyTorch stores them. */
+export type LinearParams = { weight: Tensor; bias?: Tensor; lora?: LoraParams };
+
+export function linearInit(
+  rng: Noise,
+  inputs: number,
+  outputs: number,
+  options: { bias?: boolean; std?: number } = {},
+): LinearParams {
+  const { bias = true, std = 1 / Math.sqrt(inputs) } = options;
+  const weight = normal(rng, [outputs, inputs], std);
+  return bias ? { weight, bias: filled([outputs], 0) } : { weight };
+}
+
+/** x [..., in] -> x W^T + b [..., out], plus the low-rank update where the layer carries one. */
+export function linear(p: LinearParams, x: Tensor): Tensor {
+  let y = x.matMul(p.weight, { transB: true });
+  if (p.lora) y = y.add(x.matMul(p.lora.A, { transB: true }).matMul(p.lora.B, { transB: true }).mul(p.lora.scale));
+  return p.bias ? y.add(p.bias) : y;
+}
+
+export type EmbeddingParams = { weight: Tensor };
+
+export function embeddingInit(rng: Noise, count: number, width: number, std = 0.02): EmbeddingParams {
+  return { weight: normal(rng, [count, width], std) };
+}
+
+/** Rows of the table: ids [...] int32 -> [..., width]. */
+export const embedding = (p: EmbeddingParams, ids: Tensor): Tensor => p.weight.gather(ids, 0);

@@ -1,0 +1,136 @@
+/**
+ * LoRA (Hu et al. 2021): low-rank updates of chosen linear layers. The adapter is a tree of its own beside the frozen
+ * parameters, so that only it is differentiated and stored, and the reference policy is the same model without it.
+ */
+import { ArgumentError } from '../errors';
+import { Tensor } from '../graph/tensor';
+import { tensorsOf } from '../graph/tree';
+import { filled, uniform } from './init';
+import type { Noise } from './init';
+import type { LinearParams } from './linear';
+
+export interface LoraConfig {
+  rank: number;
+  alpha: number;
+  /** Last names of the layers' paths, as in PEFT: q_proj, v_proj, .... */
+  targets: readonly string[];
+}
+
+/** For each layer's path ("model.layers.0.self_attn.q_proj") its A [rank, in] and B [out, rank]. */
+export type LoraAdapter = { [path: string]: { A: Tensor; B: Tensor } };
+
+/** The paths of the linear layers whose last name is a target. Throws when a target matches none. */
+export function loraTargets(params: unknown, targets: readonly string[]): { path: string; weight: Tensor }[] {
+  const layers = tensorsOf(params)
+    .filter(({ path, tensor }) => path.endsWith('.weight') && tensor.rank === 2)
+    .map(({ path, tensor }) => ({ path: path.slice(0, -'.weight'.length), weight: tensor }));
+  const lastName = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
+  for (const target of targets)
+    if (!layers.some(({ path }) => lastName(path) === target))
+      throw new ArgumentError(
+        'lora',
+        `expected targets among ${[...new Set(layers.map(({ path }) => lastName(path)))].join(', ')}, got "${target}"`,
+        'name the layers as the model does',
+      );
+  return layers.filter(({ path }) => targets.includes(lastName(path)));
+}
+
+/** A: uniform as Kaiming's rule with a = sqrt(5) gives (PEFT's default); B: zeros, so that training starts at the model. */
+export function loraInit(rng: Noise, params: unknown, config: LoraConfig): LoraAdapter {
+  if (!Number.isInteger(config.rank) || config.rank < 1)
+    throw new ArgumentError('lora', `expected a rank of at least 1, got ${config.rank}`, 'choose for example 8');
+  return Object.fromEntries(
+    loraTargets(params, config.targets).map(({ path, weight }) => {
+      const [outputs, inputs] = weight.shape;
+      return [
+        path,
+        { A: uniform(rng, [config.rank, inputs], 1 / Math.sqrt(inputs)), B: filled([outputs, config.rank], 0) },
+      ];
+    }),
+  );
+}
+
+/** The parameters with each adapted layer carrying its update; use it inside the traced function. */
+export function withLora<P>(params: P, adapter: LoraAdapter, config: LoraConfig): P {
+  return rebuild(params, adapter, (layer, { A, B }) => ({
+    ...layer,
+    lora: { A, B, scale: config.alpha / config.rank },
+  }));
+}
+
+/** The parameters with the updates added to the weights: W + scale B A. */
+export function mergeLora<P>(params: P, adapter: LoraAdapter, config: LoraConfig): P {
+  return rebuild(params, adapter, (layer, { A, B }) => ({
+    ...layer,
+    weight: layer.weight.add(B.matMul(A).mul(config.alpha / config.rank)),
+  }));
+}
+
+/** The inverse of mergeLora, up to rounding. */
+export function unmergeLora<P>(params: P, adapter: LoraAdapter, config: LoraConfig): P {
+  return rebuild(params, adapter, (layer, { A, B }) => ({
+    ...layer,
+    weight: layer.weight.sub(B.matMul(A).mul(config.alpha / config.rank)),
+  }));
+}
+
+function rebuild<P>(
+  params: P,
+  adapter: LoraAdapter,
+  change: (layer: LinearParams, update: { A: Tensor; B: Tensor }) => LinearParams,
+): P {
+  const left = new Set(Object.keys(adapter));
+  const visit = (node: unknown, path: string): unknown => {
+    const update = adapter[path];
+    if (update) {
+      left.delete(path);
+      return change(node as LinearParams, update);
+    }
+    if (node instanceof Tensor || typeof node !== 'object' || node === null) return node;
+    const join = (k: string | number): string => (path ? `${path}.${k}` : String(k));
+    if (Array.isArray(node)) return node.map((item, i) => visit(item, join(i)));
+    return Object.fromEntries(Object.entries(node).map(([k, v]) => [k, visit(v, join(k))]));
+  };
+  const out = visit(params, '') as P;
+  if (left.size)
+    throw new ArgumentError(
+      'lora',
+      `expected an adapter of this model, found no layer ${[...left][0]}`,
+      'load the adapter beside the model that it was trained on',
+    );
+  return out;
+}
+
+/** Names and values as PEFT stores them: base_model.model.<path>.lora_A.weight and lora_B.weight. */
+export function toPeftNames(adapter: LoraAdapter): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(adapter).flatMap(([path, { A, B }]) => [
+      [`base_model.model.${path}.lora_A.weight`, A],
+      [`base_model.model.${path}.lora_B.weight`, B],
+    ]),
+  );
+}
+
+/** The inverse of toPeftNames. Throws on names that are not PEFT's. */
+export function fromPeftNames(tensors: Record<string, Tensor>): LoraAdapter {
+  const adapter: LoraAdapter = {};
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const match = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/.exec(name);
+    if (!match)
+      throw new ArgumentError(
+        'lora',
+        `expected names like base_model.model.<layer>.lora_A.weight, got "${name}"`,
+        'pass the tensors of a PEFT adapter_model.safetensors',
+      );
+    const part = (adapter[match[1]] ??= {} as { A: Tensor; B: Tensor });
+    part[match[2] as 'A' | 'B'] = tensor;
+  }
+  for (const [path, { A, B }] of Object.entries(adapter))
+    if (!A || !B)
+      throw new ArgumentError(
+        'lora',
+        `expected lora_A and lora_B for ${path}, found one of them`,
+        'the file is incomplete',
+      );
+  return adapter;
+}

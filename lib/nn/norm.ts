@@ -1,0 +1,43 @@
+/** Normalisation layers. */
+import { ArgumentError } from '../errors';
+import { apply } from '../graph/tensor';
+import type { Tensor } from '../graph/tensor';
+import { filled } from './init';
+
+export type RmsNormParams = { weight: Tensor };
+export type NormParams = { weight: Tensor; bias: Tensor };
+
+export const rmsNormInit = (width: number): RmsNormParams => ({ weight: filled([width], 1) });
+
+/** x / sqrt(mean(x²) + epsilon) * weight over the last axis (Zhang & Sennrich 2019). */
+export function rmsNorm(p: RmsNormParams, x: Tensor, epsilon = 1e-5): Tensor {
+  return apply('rmsNormalization', { epsilon }, x, p.weight);
+}
+
+export const layerNormInit = (width: number): NormParams => ({ weight: filled([width], 1), bias: filled([width], 0) });
+
+/** (x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis (Ba et al. 2016). */
+export function layerNorm(p: NormParams, x: Tensor, epsilon = 1e-5): Tensor {
+  return standardize(x, -1, epsilon).mul(p.weight).add(p.bias);
+}
+
+export const groupNormInit = layerNormInit;
+
+/** Layer normalisation over groups of channels: x [N, C, ...], weight and bias [C] (Wu & He 2018). */
+export function groupNorm(p: NormParams, x: Tensor, groups: number, epsilon = 1e-5): Tensor {
+  const [n, c] = x.shape;
+  if (c % groups)
+    throw new ArgumentError(
+      'groupNorm',
+      `expected a number of channels divisible by ${groups}, got ${c}`,
+      'choose a divisor of the channels',
+    );
+  const affine = [c, ...x.shape.slice(2).map(() => 1)];
+  const y = standardize(x.reshape([n, groups, -1]), -1, epsilon).reshape(x.shape);
+  return y.mul(p.weight.reshape(affine)).add(p.bias.reshape(affine));
+}
+
+function standardize(x: Tensor, axis: number, epsilon: number): Tensor {
+  const centred = x.sub(x.mean(axis, true));
+  return centred.mul(centred.square().mean(axis, true).add(epsilon).rsqrt());
+}
