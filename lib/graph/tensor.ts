@@ -6,7 +6,7 @@
 import { ArgumentError, ShapeError } from '../errors';
 import { checkArrayType, fromNumbers, toNumbers } from './dtype';
 import type { DType, TypedArray } from './dtype';
-import type { ArgParams, ConvParams, CustomBackward, OpName, OpParams, TensorType } from './ops';
+import type { ArgParams, ConvParams, OpName, OpParams, TensorType } from './ops';
 import {
   broadcastShapes,
   checkShape,
@@ -245,7 +245,7 @@ export class Tensor {
     const y = this.mul(s);
     // The derivative s + y (1 - s), in fewer passes than the product rule takes.
     const backward = (dy: Tensor, out: Tensor): (Tensor | null)[] => [dy.mul(s.add(out).sub(out.mul(s)))];
-    return apply('customGradient', { backward: backward as unknown as CustomBackward }, y, this);
+    return apply('customGradient', { backward: backward }, y, this);
   }
   /** Gaussian error linear unit, x * Phi(x), by erf; `approximate` uses the tanh form. */
   gelu(approximate = false): Tensor {

@@ -231,6 +231,13 @@ export const tfjsRules: { [K in OpName]: Rule<OpParams[K]> } = {
     const mean = tf.mean(tf.square(x), x.shape.length - 1, true);
     return tf.mul(tf.div(x, tf.sqrt(tf.add(mean, tf.scalar(p.epsilon, 'float32')))), scale);
   },
+  rotaryEmbedding: ({ tf, x: [x, cos, sin] }) => {
+    // One table for the batch, or one a row; the heads share them.
+    const lift = (t: TfTensor): TfTensor => tf.expandDims(t, t.shape.length === 3 ? 1 : 0);
+    const [a, b] = tf.split(x, 2, 3);
+    const [c, s] = [lift(cos), lift(sin)];
+    return tf.concat([tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))], 3);
+  },
   stopGradient: first,
   barrier: first,
   customGradient: first,
