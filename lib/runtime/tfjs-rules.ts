@@ -232,10 +232,12 @@ export const tfjsRules: { [K in OpName]: Rule<OpParams[K]> } = {
     return tf.mul(tf.div(x, tf.sqrt(tf.add(mean, tf.scalar(p.epsilon, 'float32')))), scale);
   },
   rotaryEmbedding: ({ tf, x: [x, cos, sin] }) => {
+    const [batch, heads, time, width] = x.shape;
+    const half = width / 2;
     // One table for the batch, or one a row; the heads share them.
-    const lift = (t: TfTensor): TfTensor => tf.expandDims(t, t.shape.length === 3 ? 1 : 0);
-    const [a, b] = tf.split(x, 2, 3);
-    const [c, s] = [lift(cos), lift(sin)];
+    const rows = cos.shape.length === 3 ? batch : 1;
+    const [c, s] = [cos, sin].map((t) => tf.reshape(t, [rows, 1, time, half]));
+    const [a, b] = [0, half].map((from) => tf.slice(x, [0, 0, 0, from], [batch, heads, time, half]));
     return tf.concat([tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))], 3);
   },
   stopGradient: first,
