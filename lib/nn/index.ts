@@ -18,3 +18,5 @@ export { ropeAngles, rotate } from './rope';
 export type { RopeAngles } from './rope';
 export { learningRateAt } from './schedule';
 export type { ScheduleConfig } from './schedule';
+export { philox, Random } from './random';
+export type { RandomState } from './random';
