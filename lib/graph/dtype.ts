@@ -89,8 +89,11 @@ export function fromNumbers(where: string, dtype: DType, values: ArrayLike<numbe
   const out = emptyArray(dtype, values.length);
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    if (out instanceof BigInt64Array) out[i] = BigInt(value);
-    else {
+    if (out instanceof BigInt64Array) {
+      if (typeof value === 'number' && !Number.isInteger(value))
+        throw new ArgumentError(where, `expected an integer, got ${value}`, "use dtype 'float32', or round first");
+      out[i] = BigInt(value);
+    } else {
       const number = Number(value);
       if (dtype === 'int32' && (number | 0) !== number)
         throw new ArgumentError(

@@ -3,9 +3,9 @@
  * operand. A rule returns one thunk an operand (null: no gradient), so that only what is asked for is built. Where an
  * operand was broadcast the caller sums the result back to the operand's shape.
  */
-import { ArgumentError } from '../errors';
+import { ArgumentError, ShapeError } from '../errors';
 import type { ConvParams, OpName, OpParams } from './ops';
-import { range, sizeOf } from './shape';
+import { range, sameShape, showShape, sizeOf } from './shape';
 import { apply, arange, stack, Tensor, where, zerosLike } from './tensor';
 
 export interface GradArgs<P> {
@@ -257,6 +257,14 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
           `expected ${inputs.length} gradients from the backward function, got ${grads.length}`,
           'return one gradient (or null) an operand',
         );
+      grads.forEach((g, i) => {
+        if (g && !sameShape(g.shape, inputs[i].shape))
+          throw new ShapeError(
+            'customGradient',
+            `expected a gradient of shape ${showShape(inputs[i].shape)} for operand ${i}, got ${showShape(g.shape)}`,
+            'sum it over the axes along which the operand was broadcast',
+          );
+      });
       return grads;
     };
     return [null, ...inputs.map((_, i) => () => all()[i])];

@@ -62,6 +62,12 @@ function reverse(y: Tensor, wrt: readonly Tensor[], dy: Tensor | undefined, cut:
     );
   if (!isFloat(y.dtype))
     throw new ArgumentError('gradients', `expected a float loss, got ${y.dtype}`, 'only float tensors have gradients');
+  if (dy && (!sameShape(dy.shape, y.shape) || dy.dtype !== y.dtype))
+    throw new ShapeError(
+      'gradients',
+      `expected an arriving gradient like ${y.toString()}, got ${dy.toString()}`,
+      'it has one entry for each entry of the tensor that is differentiated',
+    );
   const targets = new Map(wrt.map((t) => [`${t.node.id}:${t.index}`, t]));
   for (const t of wrt)
     if (!isFloat(t.dtype))

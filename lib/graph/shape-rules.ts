@@ -128,6 +128,18 @@ function checkConv(where: string, x: TensorType, w: TensorType, p: ConvParams, c
       `expected ${spatial} strides and dilations and ${2 * spatial} pads`,
       'give one entry an axis (pads: begin..., end...)',
     );
+  const positive = (list: readonly number[]): boolean => list.every((n) => Number.isInteger(n) && n > 0);
+  if (
+    !positive(p.strides) ||
+    !positive(p.dilations) ||
+    !positive([p.group]) ||
+    p.pads.some((n) => !Number.isInteger(n) || n < 0)
+  )
+    throw new ShapeError(
+      where,
+      `expected positive strides, dilations and group and non-negative pads, got strides [${p.strides.join(', ')}], dilations [${p.dilations.join(', ')}], group ${p.group}, pads [${p.pads.join(', ')}]`,
+      'all of them are whole numbers; cut the input with .slice instead of padding it negatively',
+    );
   if (x.shape[1] !== channels || x.shape[1] % p.group || w.shape[0] % p.group)
     throw new ShapeError(
       where,
@@ -234,6 +246,16 @@ export const shapeRules: { [K in OpName]: Rule<OpParams[K]> } = {
   },
   convTranspose: (where, [x, w], p) => {
     const spatial = checkConv(where, x, w, p, w.shape[0]);
+    const sizes = p.outputPadding;
+    if (
+      sizes.length !== spatial ||
+      sizes.some((o, i) => !Number.isInteger(o) || o < 0 || o >= Math.max(p.strides[i], p.dilations[i]))
+    )
+      throw new ShapeError(
+        where,
+        `expected ${spatial} entries of outputPadding from 0 to below the stride, got [${sizes.join(', ')}] for strides [${p.strides.join(', ')}]`,
+        'it tells apart the output sizes that one stride maps to the same input',
+      );
     // Inverse of convSpatial, plus the outputPadding that tells apart the sizes which a stride maps to one.
     const out = range(spatial).map(
       (i) =>

@@ -43,7 +43,16 @@ export class Storage {
     if (!this.values) {
       const resident = this.residents.values().next().value;
       if (!resident) throw new Error('a storage has a host copy or a device copy');
-      this.values = await resident.read();
+      let values: TypedArray;
+      try {
+        values = await resident.read();
+      } catch (error) {
+        // Donated while the request was on its way.
+        this.check(where);
+        throw error;
+      }
+      if (this.gone) return values;
+      this.values = values;
     }
     return this.values;
   }

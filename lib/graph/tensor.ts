@@ -237,7 +237,8 @@ export class Tensor {
     return this.sqrt().reciprocal();
   }
   relu(): Tensor {
-    return where(this.greater(0), this, 0);
+    // Written so that NaN stays NaN, as elsewhere.
+    return where(this.lessOrEqual(0), 0, this);
   }
   /** x * sigmoid(x), also called swish. */
   silu(): Tensor {
@@ -301,7 +302,9 @@ export class Tensor {
   }
   /** log(sum(exp(x))) without overflow. */
   logSumExp(axis: number, keepDims = false): Tensor {
-    const top = stopGradient(this.max(axis, true));
+    const largest = this.max(axis, true);
+    // An infinite maximum is its own logarithm of the sum; subtracting it would give NaN.
+    const top = stopGradient(where(largest.isInf(), 0, largest));
     const out = this.sub(top).exp().sum(axis, true).log().add(top);
     return keepDims ? out : out.squeeze(axis);
   }
@@ -543,6 +546,12 @@ export function tensor(
               : 'bool';
     const dtype = options.dtype ?? own;
     checkArrayType('tensor', dtype, values);
+    if (dtype === 'bool' && (values as Uint8Array).some((v) => v > 1))
+      throw new ArgumentError(
+        'tensor',
+        'expected only 0 and 1 in a Uint8Array, which holds bool values, got others',
+        'bytes such as those of an image become numbers by Float32Array.from(bytes)',
+      );
     return fromStorage(new Storage(dtype, checkedShape(options.shape ?? [values.length], values.length), values));
   }
   const shape: number[] = [];

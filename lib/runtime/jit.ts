@@ -28,6 +28,8 @@ export interface JitOptions {
 
 export interface Compiled<A extends unknown[], R> {
   (...args: Feeds<A>): Promise<R>;
+  /** The function itself. Call this one (or the compiled one) inside another traced function. */
+  fn: (...args: A) => R;
   /** The program for these arguments, for inspection: nodes, and the ONNX file's hash. */
   lower(...args: Feeds<A>): { program: Program; executable: Executable };
 }
@@ -72,7 +74,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
   const flatten = (args: unknown[]): { leaves: Tensor[]; owner: number[]; key: string } => {
     const leaves: Tensor[] = [];
     const owner: number[] = [];
-    const parts: string[] = [options.device ?? defaultDevice()];
+    const parts: string[] = [options.device ?? defaultDevice(), structureOf(args)];
     args.forEach((arg, i) =>
       walkTree(
         arg,
@@ -149,8 +151,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     return { entry, leaves };
   };
 
-  const call = async (...args: unknown[]): Promise<R> => {
-    if (tracing > 0) return fn(...(args as A));
+  const run = async (...args: unknown[]): Promise<R> => {
     const { entry, leaves } = prepare(args);
     await evaluate(...leaves, ...entry.captured);
     const storages = [...leaves, ...entry.captured].map((t) => t.storage!);
@@ -178,12 +179,28 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     ) as R;
   };
 
+  const call = (...args: unknown[]): Promise<R> | R =>
+    tracing > 0
+      ? fn(...(mapLeaves(args, (leaf) => (typeof leaf === 'number' ? scalar(leaf) : leaf)) as A))
+      : run(...args);
+
   return Object.assign(call as unknown as Compiled<A, R>, {
+    fn,
     lower: (...args: unknown[]) => {
       const { entry } = prepare(args);
       return { program: entry.program, executable: entry.executable };
     },
   });
+}
+
+/** The nesting of arrays and objects, without their leaves: {a: x, b: []} and {a: x} are traced apart. */
+function structureOf(tree: unknown): string {
+  if (Array.isArray(tree)) return `[${tree.map(structureOf).join()}]`;
+  if (typeof tree !== 'object' || tree === null || tree instanceof Tensor) return '';
+  return `{${Object.entries(tree)
+    .map(([k, v]) => `${JSON.stringify(k)}${structureOf(v)}`)
+    .sort()
+    .join()}}`;
 }
 
 /** Stands for a tensor in the structure of a result. */

@@ -2,8 +2,9 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { CancelledError, DeviceError } from '../errors';
-import type { TypedArray } from '../graph/dtype';
+import { CancelledError, DeviceError, DisposedError } from '../errors';
+import { BYTES_PER_ELEMENT } from '../graph/dtype';
+import type { DType, TypedArray } from '../graph/dtype';
 import { sizeOf } from '../graph/shape';
 import type { Program } from '../graph/program';
 import { Storage } from '../graph/storage';
@@ -11,6 +12,7 @@ import type { Resident } from '../graph/storage';
 import { writeOnnx } from '../graph/onnx/writer';
 import type { OnnxModel } from '../graph/onnx/writer';
 import { checkCancelled } from './cancel';
+import { MemoryCount } from './collect';
 import { registerDevice } from './device';
 import type { Device, Executable } from './device';
 import type { Operand, Reply, Request, SessionOptions } from './protocol';
@@ -28,28 +30,68 @@ export function cpuThreads(): number {
   return Number.isInteger(wanted) && wanted > 0 ? wanted : availableParallelism();
 }
 
-/** Device memory whose tensor was garbage-collected is given back. */
-const collected = new FinalizationRegistry<BufferHandle>((handle) => handle.release());
+/** A buffer of the worker, apart from its handle so that the handle can be garbage-collected. */
+interface Held {
+  readonly device: OrtDevice;
+  readonly id: number;
+  /** Which of the device's workers holds it. */
+  readonly generation: number;
+  readonly bytes: number;
+  released: boolean;
+}
+
+/** Marks a buffer as given back; false if it had been already. */
+function strike(held: Held): boolean {
+  if (held.released) return false;
+  held.released = true;
+  if (held.generation === held.device.generation) held.device.memory.subtract(held.bytes);
+  return true;
+}
+
+function releaseHeld(held: Held): void {
+  if (strike(held)) held.device.postTo(held.generation, { kind: 'release', buffers: [held.id] });
+}
+
+/** Device memory to which no storage refers any more is given back. */
+const collected = new FinalizationRegistry<Held>(releaseHeld);
 
 class BufferHandle implements Resident {
-  private released = false;
-  constructor(
-    private readonly device: OrtDevice,
-    readonly id: number,
-  ) {}
+  private readonly held: Held;
+  constructor(device: OrtDevice, id: number, generation: number, bytes: number) {
+    this.held = { device, id, generation, bytes, released: false };
+    device.memory.add(bytes);
+    collected.register(this, this.held);
+  }
+  get id(): number {
+    return this.held.id;
+  }
+  /** Whether the worker that runs now is the one that holds the buffer. */
+  get alive(): boolean {
+    return !this.held.released && this.held.generation === this.held.device.generation;
+  }
+  belongsTo(device: OrtDevice): boolean {
+    return this.held.device === device;
+  }
   async read(): Promise<TypedArray> {
-    return (await this.device.request({ kind: 'read', buffer: this.id }))![0]!;
+    const { device, id } = this.held;
+    if (!this.alive)
+      throw new DisposedError(
+        `device ${device.name}`,
+        'expected values on the device, but the worker that held them has ended',
+        'read what you need with .data() before the device is closed, and go on from a checkpoint after a crash',
+      );
+    return (await device.request({ kind: 'read', buffer: id }))![0]!;
   }
   release(): void {
-    if (this.released) return;
-    this.released = true;
-    this.device.post({ kind: 'release', buffers: [this.id] });
+    releaseHeld(this.held);
   }
   /** The worker has taken over: nothing to give back any more. */
   forget(): void {
-    this.released = true;
+    strike(this.held);
   }
 }
+
+let nextGeneration = 1;
 
 class OrtDevice implements Device {
   private worker: Worker | null = null;
@@ -61,7 +103,10 @@ class OrtDevice implements Device {
   private nextBuffer = 1;
   private loaded = new Map<string, true>();
   private tail: Promise<unknown> = Promise.resolve();
-  private failed: Error | null = null;
+  /** Counts the workers: what an earlier one held is lost. Unique in the process, so that devices are never confused. */
+  generation = nextGeneration++;
+  /** What the buffers of this device take. */
+  readonly memory = new MemoryCount();
   readonly options: SessionOptions;
 
   constructor(readonly name: string) {
@@ -99,18 +144,19 @@ class OrtDevice implements Device {
     donate: ReadonlySet<number>,
   ): Promise<Storage[]> {
     await this.ensureLoaded(model);
+    await this.memory.relieve();
     const kept: { storage: Storage; handle: BufferHandle }[] = [];
     const operands: { name: string; operand: Operand }[] = [];
     for (const [i, storage] of inputs.entries()) {
       storage.check('run');
-      const resident = storage.residents.get(this.name);
+      const resident = this.residentOf(storage);
       let operand: Operand;
-      if (resident) operand = { buffer: (resident as BufferHandle).id };
+      if (resident) operand = { buffer: resident.id };
       else {
         const data = await storage.read('run');
         const value = { dtype: storage.dtype, shape: storage.shape, data };
         if (data.length >= KEEP_ELEMENTS) {
-          const handle = new BufferHandle(this, this.nextBuffer++);
+          const handle = this.newHandle(storage);
           kept.push({ storage, handle });
           // A second use in the same call finds it there.
           storage.residents.set(this.name, handle);
@@ -121,10 +167,10 @@ class OrtDevice implements Device {
     }
     const given = new Map<number, Storage>();
     for (const i of donate) {
-      const resident = inputs[i].residents.get(this.name) as BufferHandle | undefined;
+      const resident = this.residentOf(inputs[i]);
       if (resident) given.set(resident.id, inputs[i]);
     }
-    const handles = program.outputs.map(() => new BufferHandle(this, this.nextBuffer++));
+    const handles = program.outputs.map((t) => this.newHandle(t));
     const copies = program.outputs.map((t) => sizeOf(t.shape) <= COPY_ELEMENTS);
     let values: Extract<Reply, { ok: true }>['values'];
     try {
@@ -142,10 +188,14 @@ class OrtDevice implements Device {
         donate: [...given.keys()],
       });
     } catch (error) {
-      for (const { storage } of kept) storage.residents.delete(this.name);
+      // The worker may hold the operands that were sent, but whether it does is not known.
+      for (const { storage, handle } of kept) {
+        storage.residents.delete(this.name);
+        handle.release();
+      }
+      for (const handle of handles) handle.forget();
       throw error;
     }
-    for (const { storage, handle } of kept) collected.register(storage, handle);
     for (const i of donate) {
       for (const [device, resident] of inputs[i].residents) {
         if (device === this.name) (resident as BufferHandle).forget();
@@ -155,9 +205,19 @@ class OrtDevice implements Device {
     return program.outputs.map((t, i) => {
       const storage = new Storage(t.dtype, t.shape, values![i]);
       storage.residents.set(this.name, handles[i]);
-      collected.register(storage, handles[i]);
       return storage;
     });
+  }
+
+  private newHandle({ dtype, shape }: { dtype: DType; shape: readonly number[] }): BufferHandle {
+    const bytes = sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
+    return new BufferHandle(this, this.nextBuffer++, this.generation, bytes);
+  }
+
+  /** The storage's buffer in this device's worker, if it has one there. */
+  private residentOf(storage: Storage): BufferHandle | null {
+    const resident = storage.residents.get(this.name);
+    return resident instanceof BufferHandle && resident.alive && resident.belongsTo(this) ? resident : null;
   }
 
   private async ensureLoaded(model: OnnxModel): Promise<void> {
@@ -191,7 +251,6 @@ class OrtDevice implements Device {
   }
 
   private start(): Worker {
-    if (this.failed) throw this.failed;
     if (this.worker) return this.worker;
     const worker = new Worker(path.join(__dirname, 'worker.js'));
     worker.on('message', (reply: Reply) => {
@@ -202,8 +261,11 @@ class OrtDevice implements Device {
       if (reply.ok) entry.resolve(reply.values);
       else entry.reject(new DeviceError(`device ${this.name}`, reply.error, this.advice()));
     });
+    // The next request starts a new worker; what this one held is lost.
     const end = (error: Error): void => {
-      this.failed = error;
+      if (this.worker !== worker) return;
+      this.worker = null;
+      this.forgetWorker();
       for (const entry of this.waiting.values()) entry.reject(error);
       this.waiting.clear();
     };
@@ -218,8 +280,7 @@ class OrtDevice implements Device {
       ),
     );
     worker.on('exit', (code) => {
-      if (this.worker === worker)
-        end(new DeviceError(`device ${this.name}`, `its worker ended with code ${code}`, 'start again'));
+      end(new DeviceError(`device ${this.name}`, `its worker ended with code ${code}`, 'start again'));
     });
     worker.unref();
     this.worker = worker;
@@ -237,15 +298,25 @@ class OrtDevice implements Device {
   }
 
   /** Sends without waiting for the reply. */
-  post(request: Request): void {
-    if (!this.worker) return;
-    this.worker.postMessage({ id: 0, request });
+  private post(request: Request): void {
+    this.worker?.postMessage({ id: 0, request });
+  }
+
+  /** Sends only if the worker of that generation still runs. */
+  postTo(generation: number, request: Request): void {
+    if (generation === this.generation) this.post(request);
+  }
+
+  private forgetWorker(): void {
+    this.loaded.clear();
+    this.generation = nextGeneration++;
+    this.memory.reset();
   }
 
   async close(): Promise<void> {
     const worker = this.worker;
     this.worker = null;
-    this.loaded.clear();
+    this.forgetWorker();
     for (const entry of this.waiting.values())
       entry.reject(new CancelledError(`device ${this.name}`, 'the device was closed', 'open it again with getDevice'));
     this.waiting.clear();

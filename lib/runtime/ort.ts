@@ -51,18 +51,20 @@ function fromOrt(dtype: DType, data: unknown): TypedArray {
 export class Engine {
   private sessions = new Map<string, Loaded>();
   private buffers = new Map<number, ort.Tensor>();
-  /** Free arrays by type and size. */
+  /** Free arrays by type and size, those given back least recently first. */
   private pool = new Map<string, TypedArray[]>();
-  /** Results of the previous run that became inputs alternate with their inputs' memory. */
+  private pooledBytes = 0;
+  /** Bytes of the largest results of one run: a step needs no more spare memory than its results take. */
+  private spareBytes = 0;
 
   static providers(): { name: string; bundled: boolean }[] {
     return ort.listSupportedBackends().map((b) => ({ name: b.name, bundled: b.bundled }));
   }
 
-  async load({ session, model, external, options }: LoadRequest): Promise<void> {
+  async load({ session, model, options }: LoadRequest): Promise<void> {
     if (this.sessions.has(session)) return;
     const gpu = options.provider !== 'cpu';
-    const created = await ort.InferenceSession.create(external ? external.path : (model as never), {
+    const created = await ort.InferenceSession.create(model, {
       executionProviders: [
         options.provider === 'cuda' ? { name: 'cuda', deviceId: options.deviceId } : options.provider,
       ],
@@ -109,7 +111,12 @@ export class Engine {
       feeds[name] = value;
     }
     const fetches: Record<string, ort.Tensor | null> = {};
-    for (const { name, dtype, shape } of request.outputs) fetches[name] = onDevice ? null : this.takeFree(dtype, shape);
+    let resultBytes = 0;
+    for (const { name, dtype, shape } of request.outputs) {
+      fetches[name] = onDevice ? null : this.takeFree(dtype, shape);
+      resultBytes += sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
+    }
+    this.spareBytes = Math.max(this.spareBytes, resultBytes);
     let results: Record<string, ort.Tensor>;
     try {
       results = await loaded.session.run(feeds, fetches);
@@ -152,8 +159,9 @@ export class Engine {
   private takeFree(dtype: DType, shape: readonly number[]): ort.Tensor | null {
     const size = sizeOf(shape);
     if (size * BYTES_PER_ELEMENT[dtype] < REUSE_BYTES) return null;
-    const free = this.pool.get(`${dtype}:${size}`)?.pop() ?? emptyArray(dtype, size);
-    return toOrt({ dtype, shape, data: free });
+    const free = this.pool.get(`${dtype}:${size}`)?.pop();
+    if (free) this.pooledBytes -= free.byteLength;
+    return toOrt({ dtype, shape, data: free ?? emptyArray(dtype, size) });
   }
 
   private giveFree(dtype: DType, shape: readonly number[], data: TypedArray): void {
@@ -161,14 +169,15 @@ export class Engine {
     if (data.byteLength < REUSE_BYTES) return;
     const key = `${dtype}:${size}`;
     const list = this.pool.get(key) ?? [];
-    // A step needs as many spare arrays as it has results of one size; more would only hold memory.
-    if (list.length < 64) list.push(data);
+    list.push(data);
+    this.pooledBytes += data.byteLength;
+    this.pool.delete(key);
     this.pool.set(key, list);
-  }
-
-  /** Drops the spare memory. */
-  trim(): void {
-    this.pool.clear();
+    for (const [oldest, arrays] of this.pool) {
+      while (this.pooledBytes > this.spareBytes && arrays.length) this.pooledBytes -= arrays.pop()!.byteLength;
+      if (arrays.length) break;
+      this.pool.delete(oldest);
+    }
   }
 
   private copyGraph(dtype: DType, shape: readonly number[]): Uint8Array {

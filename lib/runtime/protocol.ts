@@ -15,7 +15,6 @@ export type Request =
       kind: 'load';
       session: string;
       model: Uint8Array;
-      external?: { path: string; data: Uint8Array };
       options: SessionOptions;
     }
   | { kind: 'unload'; session: string }

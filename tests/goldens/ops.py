@@ -196,6 +196,16 @@ def rms(x, p):
     return x[0] / torch.sqrt((x[0] ** 2).mean(-1, keepdim=True) + p["epsilon"]) * x[1]
 
 
+def rotary(x, p):
+    """Half-split; the tables count as constants."""
+    a, cos, sin = x[0], x[1].detach(), x[2].detach()
+    if cos.dim() == 3:
+        cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
+    half = a.shape[-1] // 2
+    left, right = a[..., :half], a[..., half:]
+    return torch.cat([left * cos - right * sin, right * cos + left * sin], -1)
+
+
 def quotient(a, b):
     return a / b if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
 
@@ -260,6 +270,7 @@ PRIMITIVES = {
     "gatherElements": lambda x, p: pick_elements(x[0], x[1], p["axis"]),
     "scatterElements": lambda x, p: scatter(x[0], x[1], x[2], p["axis"], p["reduction"]),
     "rmsNormalization": rms,
+    "rotaryEmbedding": rotary,
     "stopGradient": lambda x, p: x[0].detach(),
     "barrier": lambda x, p: x[0],
 }

@@ -8,7 +8,6 @@ import { fromNumbers, toNumbers } from '../dtype';
 import type { DType, HostTensor, TypedArray } from '../dtype';
 import type { OpName } from '../ops';
 import type { Program } from '../program';
-import { sizeOf } from '../shape';
 import type { Node, Tensor } from '../tensor';
 import { onnxRules } from './rules';
 import type { AttributeValue, Emitter, Target } from './rules';
@@ -65,7 +64,21 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
   let inlineSize = 0;
   let counter = 0;
 
-  const initializer = (name: string, value: HostTensor): string => {
+  const taken = new Set<string>();
+  const take = (name: string): string => {
+    if (taken.has(name))
+      throw new ArgumentError('writeOnnx', `expected distinct names, got "${name}" twice`, 'rename one of them');
+    taken.add(name);
+    return name;
+  };
+  /** Generated names avoid those that the caller chose. */
+  const free = (name: string): string => {
+    while (taken.has(name)) name += '_';
+    return name;
+  };
+
+  const initializer = (wanted: string, value: HostTensor): string => {
+    const name = free(wanted);
     if (initializers.has(name)) return name;
     const raw = bytesOf(value.data);
     const proto: TensorProto = { dims: [...value.shape], dataType: DATA_TYPE[value.dtype], name };
@@ -103,7 +116,7 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
       });
       return names;
     },
-    name: () => `t${counter++}`,
+    name: () => free(`t${counter++}`),
     ints(values, scalar = false) {
       const shape = scalar ? [] : [values.length];
       return initializer(`c_int64_${scalar ? 's' : ''}${values.join('_')}`, {
@@ -124,11 +137,11 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
   const names = new Map<string, string>();
   const key = (t: { node: Node; index: number }): string => `${t.node.id}:${t.index}`;
   const inputNames = program.inputs.map((t, i) => {
-    const name = options.inputNames?.[i] ?? `i${i}`;
+    const name = take(options.inputNames?.[i] ?? `i${i}`);
     names.set(key(t), name);
     return name;
   });
-  const outputNames = program.outputs.map((_, i) => options.outputNames?.[i] ?? `o${i}`);
+  const outputNames = program.outputs.map((_, i) => take(options.outputNames?.[i] ?? `o${i}`));
   // A result that is an output is written under the output's name at once, unless that is taken.
   program.outputs.forEach((t, i) => {
     if (t.node.op !== 'input' && t.node.op !== 'constant' && !names.has(key(t))) names.set(key(t), outputNames[i]);
@@ -139,7 +152,7 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
       const { dtype, shape } = node.types[0];
       const data = (node as unknown as Node<'constant'>).params.data;
       const name =
-        sizeOf(shape) === 1 && shape.length === 0
+        shape.length === 0 && dtype !== 'int64'
           ? emitter.scalar(dtype, toNumbers({ dtype, shape, data })[0])
           : initializer(`k${position}`, { dtype, shape, data });
       position++;
@@ -149,7 +162,7 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
     const nameOf = (t: Tensor): string => names.get(key(t))!;
     const y = node.types.map((_, i) => {
       const k = `${node.id}:${i}`;
-      if (!names.has(k)) names.set(k, `v${position}_${i}`);
+      if (!names.has(k)) names.set(k, free(`v${position}_${i}`));
       return names.get(k)!;
     });
     position++;
