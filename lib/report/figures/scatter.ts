@@ -1,0 +1,131 @@
+/** Points that weigh two measures against each other, with the Pareto front and a label beside each point. */
+import type { Figure } from '../figure';
+import {
+  axisLayout,
+  baseLayout,
+  checkNames,
+  checkValues,
+  legendWidth,
+  seriesStyle,
+  wrapText,
+  type AxisOptions,
+  type FigureOptions,
+} from '../figureStyle';
+import { placeLabels } from './placeLabels';
+
+export interface ScatterPoint {
+  name: string;
+  x: number;
+  y: number;
+  /** Points of one group share colour and mark, and stand in the legend. */
+  group?: string;
+  /** Half lengths of error bars. */
+  xError?: number;
+  yError?: number;
+}
+
+export interface ScatterFigureOptions extends FigureOptions {
+  x: AxisOptions;
+  y: AxisOptions;
+  points: ScatterPoint[];
+  /** Draw the Pareto front, and say for each axis which way is better. */
+  front?: { x: 'higher' | 'lower'; y: 'higher' | 'lower' };
+  /** Write the name beside each point. Default true. */
+  pointLabels?: boolean;
+}
+
+const where = 'scatterFigure';
+
+/** Indices of the points that no other point beats on both axes (equal on one and better on the other also beats). */
+export function paretoFront(
+  points: { x: number; y: number }[],
+  better: { x: 'higher' | 'lower'; y: 'higher' | 'lower' },
+): number[] {
+  const sign = { higher: 1, lower: -1 };
+  const at = points.map(({ x, y }) => [x * sign[better.x], y * sign[better.y]]);
+  return at.flatMap(([x, y], i) => (at.some(([u, v]) => u >= x && v >= y && (u > x || v > y)) ? [] : [i]));
+}
+
+/** Range of values with room at both ends for marks, error bars and labels. */
+function roomyRange(values: number[], errors: number[], log: boolean, share: number): [number, number] {
+  const ends = values.flatMap((v, i) => [v - errors[i], v + errors[i]]).filter((v) => !log || v > 0);
+  const scaled = log ? ends.map(Math.log10) : ends;
+  const [low, high] = [Math.min(...scaled), Math.max(...scaled)];
+  const room = (high - low || Math.abs(high) || 1) * share;
+  return log ? [10 ** (low - room), 10 ** (high + room)] : [low - room, high + room];
+}
+
+/** A scatter chart. @throws ArgumentError for non-finite values, values not above 0 on a log axis, repeated names. */
+export function scatterFigure(options: ScatterFigureOptions): Figure {
+  const { points, front } = options;
+  checkNames(where, 'points', points.map((p) => p.name)); // prettier-ignore
+  for (const [key, axis] of [['x', options.x], ['y', options.y]] as const) { // prettier-ignore
+    checkValues(where, `${key} of points`, points.map((p) => p[key]), points.length, false); // prettier-ignore
+    if (axis.log) checkValues(where, `the logarithm of ${key}`, points.map((p) => Math.log10(p[key])), points.length, false); // prettier-ignore
+  }
+  const groups = [...new Set(points.map((p) => p.group ?? ''))];
+  const legend = groups.length > 1 || groups[0] !== '' ? groups.map((g) => g || 'other') : [];
+  const layout = baseLayout(options, [...legend, ...(front ? ['Pareto front', ''] : [])]);
+  const xRange = options.x.range ?? roomyRange(points.map((p) => p.x), points.map((p) => p.xError ?? 0), !!options.x.log, 0.14); // prettier-ignore
+  const yRange = options.y.range ?? roomyRange(points.map((p) => p.y), points.map((p) => p.yError ?? 0), !!options.y.log, 0.1); // prettier-ignore
+  const size = {
+    width: (layout.width as number) - 130 - (layout.showlegend ? 210 : 0),
+    height: (layout.height as number) - 130,
+  };
+  const share = (v: number, [low, high]: [number, number], log?: boolean) =>
+    log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low);
+  const positions = placeLabels(
+    points.map((p) => ({
+      text: p.name,
+      x: share(p.x, xRange, options.x.log) * size.width,
+      y: (1 - share(p.y, yRange, options.y.log)) * size.height,
+    })),
+    size,
+  );
+  const data: object[] = groups.map((group, i) => {
+    const { color, marker } = seriesStyle(i);
+    const mine = points.flatMap((p, k) => ((p.group ?? '') === group ? [k] : []));
+    const errors = (key: 'xError' | 'yError') =>
+      mine.some((k) => points[k][key] !== undefined)
+        ? { type: 'data', array: mine.map((k) => points[k][key] ?? 0), visible: true, thickness: 1.2, width: 4 }
+        : undefined;
+    return {
+      type: 'scatter',
+      name: wrapText(group || 'other', legendWidth),
+      showlegend: legend.length > 0,
+      x: mine.map((k) => points[k].x),
+      y: mine.map((k) => points[k].y),
+      error_x: errors('xError'),
+      error_y: errors('yError'),
+      mode: options.pointLabels === false ? 'markers' : 'markers+text',
+      text: mine.map((k) => wrapText(points[k].name, 200)),
+      textposition: mine.map((k) => positions[k]),
+      textfont: { size: 12 },
+      cliponaxis: false,
+      marker: { color, symbol: marker, size: 11, line: { color: '#222222', width: 0.8 } },
+    };
+  });
+  if (front) {
+    const best = paretoFront(points, front)
+      .map((k) => points[k])
+      .sort((a, b) => a.x - b.x);
+    data.unshift({
+      type: 'scatter',
+      name: 'Pareto front',
+      x: best.map((p) => p.x),
+      y: best.map((p) => p.y),
+      mode: 'lines',
+      line: { color: '#555555', dash: 'dash', width: 1.5 },
+    });
+  }
+  const arrow = (way?: 'higher' | 'lower') => (way ? ` (${way} is better)` : '');
+  return {
+    data,
+    layout: {
+      ...layout,
+      showlegend: legend.length > 0 || front !== undefined,
+      xaxis: axisLayout({ ...options.x, title: options.x.title + arrow(front?.x), range: xRange }, size.width, where, xRange),
+      yaxis: axisLayout({ ...options.y, title: options.y.title + arrow(front?.y), range: yRange }, size.height, where, yRange),
+    },
+  };
+}
