@@ -59,7 +59,7 @@ export function plainFigure(figure: Figure, where = 'figure'): Figure & { layout
 /** @throws ArgumentError when a trace cannot be drawn without a browser. */
 export function requireDrawable(figure: Figure, where: string): void {
   figure.data.forEach((trace, i) => {
-    const type = String((trace as { type?: unknown }).type ?? 'scatter');
+    const { type = 'scatter' } = trace as { type?: string };
     if (needsBrowser.has(type)) {
       throw new ArgumentError(
         where,

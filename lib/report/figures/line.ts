@@ -43,7 +43,7 @@ const where = 'lineFigure';
 export function smooth(values: Numbers, weight: number): (number | null)[] {
   let sum = 0;
   let norm = 0;
-  return Array.from(values as ArrayLike<number | null>, (value) => {
+  return Array.from(values, (value) => {
     if (value === null) return null;
     sum = weight * sum + (1 - weight) * value;
     norm = weight * norm + (1 - weight);
