@@ -48,8 +48,8 @@ export function isDataFrame(value: unknown): value is DataFrameLike {
 export function fromDataFrame(frame: DataFrameLike, caption?: string): Table {
   const cell = (value: unknown): Cell => {
     if (value === undefined || value === null || Number.isNaN(value)) return null;
-    if (typeof value === 'object') return JSON.stringify(value);
-    return typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
+    if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string') return value;
+    return JSON.stringify(value);
   };
   const rows = (frame.values as unknown[]).map((row) => (Array.isArray(row) ? row : [row]).map(cell));
   return checkTable({ columns: frame.columns.map(String), rows, ...(caption ? { caption } : {}) }, 'fromDataFrame');
