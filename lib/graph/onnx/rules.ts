@@ -26,7 +26,7 @@ export interface Emitter {
   scalar(dtype: DType, value: number): string;
 }
 
-interface Args<P> {
+export interface Args<P> {
   e: Emitter;
   p: P;
   /** Names and types of the operands. */
@@ -36,7 +36,7 @@ interface Args<P> {
   y: readonly string[];
   yt: readonly TensorType[];
 }
-type Rule<P> = (args: Args<P>) => void;
+export type Rule<P> = (args: Args<P>) => void;
 
 const plain =
   (opType: string): Rule<unknown> =>

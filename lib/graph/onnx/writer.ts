@@ -6,16 +6,15 @@ import { createHash } from 'node:crypto';
 import { ArgumentError } from '../../errors';
 import { fromNumbers, toNumbers } from '../dtype';
 import type { DType, HostTensor, TypedArray } from '../dtype';
-import type { OpName } from '../ops';
 import type { Program } from '../program';
 import type { Node, Tensor } from '../tensor';
-import { onnxRules } from './rules';
+import { ruleFor } from './targets';
 import type { AttributeValue, Emitter, Target } from './rules';
 import { ATTRIBUTE, DATA_TYPE, ModelMessage } from './schema';
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './schema';
 
 export const OPSET = 21;
-const IR_VERSION = 10;
+export const IR_VERSION = 10;
 
 export interface WriteOptions {
   /** Which execution provider the graph is for; some operators are written differently. */
@@ -166,9 +165,12 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
       return names.get(k)!;
     });
     position++;
-    (onnxRules[node.op as OpName] as (a: unknown) => void)({
+    ruleFor(
+      target,
+      node.op,
+    )({
       e: emitter,
-      p: node.params,
+      p: node.params as never,
       x: node.inputs.map(nameOf),
       xt: node.inputs,
       y,
