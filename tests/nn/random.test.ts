@@ -27,7 +27,7 @@ describe('random numbers', () => {
     for (const n of [0, 1, 3, 4, 17]) {
       const a = new Random(3, 'train');
       for (let i = 0; i < n; i++) a.uint32();
-      const b = Random.restore(JSON.parse(JSON.stringify(a.state())));
+      const b = Random.restore(structuredClone(a.state()));
       assert.deepEqual([b.uint32(), b.normal(), b.int(10)], [a.uint32(), a.normal(), a.int(10)]);
     }
   });
