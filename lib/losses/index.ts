@@ -1,3 +1,17 @@
 /** Losses, one file each: pure functions of tensors. */
 export { crossEntropy, tokenLogProbs } from './cross-entropy';
 export type { CrossEntropy } from './cross-entropy';
+export { dpo, dpoVariants } from './dpo';
+export type { DpoInputs, DpoOptions, DpoVariant } from './dpo';
+export {
+  maskedSum,
+  preferenceMetrics,
+  responseLengths,
+  sequenceMeans,
+  sequenceSums,
+  smoothedLogistic,
+  tokenMean,
+} from './sequence';
+export type { Metrics, PairSums, PreferenceLoss, Responses } from './sequence';
+export { simpo } from './simpo';
+export type { SimpoInputs, SimpoOptions } from './simpo';
