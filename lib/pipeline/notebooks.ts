@@ -1,0 +1,62 @@
+/** The table of notebooks that `make reproduce` runs: what each needs and makes, in which order, and which are chosen. */
+import { ArgumentError } from '../errors';
+import { closest } from './closest';
+
+export interface NotebookEntry {
+  /** The file, from the project's root: "notebooks/omniagent/preview.ipynb". */
+  path: string;
+  /** The experiments whose results it shows. */
+  needs: readonly string[];
+  /** Names of notebooks whose outputs it reads. */
+  after?: readonly string[];
+  /** What it makes, relative to the folder of figures: "training_curves.png", "tables/preview.md". */
+  outputs: readonly string[];
+}
+
+/** The name of a notebook: its path without the folder "notebooks" and the extension. */
+export const notebookName = (entry: Pick<NotebookEntry, 'path'>): string =>
+  entry.path.replace(/^notebooks\//, '').replace(/\.ipynb$/, '');
+
+const within = (name: string, prefix: string): boolean => name === prefix || name.startsWith(prefix + '/');
+
+/**
+ * The notebooks to run, each after those that it follows. `only` chooses: a notebook's name, an experiment's (every notebook
+ * that needs it), or the first words of either ("omniagent"). Throws ArgumentError if it matches none.
+ */
+export function selectNotebooks(all: readonly NotebookEntry[], only?: string): NotebookEntry[] {
+  const byName = new Map(all.map((entry) => [notebookName(entry), entry]));
+  const wanted = only?.replace(/^notebooks\//, '').replace(/\.ipynb$/, '');
+  const chosen = all.filter(
+    (entry) => !wanted || within(notebookName(entry), wanted) || entry.needs.some((need) => within(need, wanted)),
+  );
+  if (wanted && !chosen.length)
+    throw new ArgumentError(
+      'reproduce',
+      `there is no notebook or experiment "${only}"`,
+      closest(wanted, [...byName.keys(), ...new Set(all.flatMap((entry) => entry.needs))]),
+    );
+  const ordered: NotebookEntry[] = [];
+  const visit = (entry: NotebookEntry, path: string[]) => {
+    if (ordered.includes(entry)) return;
+    const name = notebookName(entry);
+    if (path.includes(name))
+      throw new ArgumentError(
+        'reproduce',
+        `notebooks wait for each other: ${[...path, name].join(' -> ')}`,
+        'mend `after`',
+      );
+    for (const before of entry.after ?? []) {
+      const found = byName.get(before);
+      if (!found)
+        throw new ArgumentError(
+          'reproduce',
+          `${name} is after "${before}", which does not exist`,
+          closest(before, [...byName.keys()]),
+        );
+      visit(found, [...path, name]);
+    }
+    ordered.push(entry);
+  };
+  for (const entry of chosen) visit(entry, []);
+  return ordered;
+}

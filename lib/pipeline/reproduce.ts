@@ -1,0 +1,209 @@
+/**
+ * What `make reproduce` does: runs the notebooks, each on a kernel of its own without Jupyter, and says where the figures and
+ * tables lie. What is up to date is left alone; what fails is reported, and the rest still runs.
+ */
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { ArgumentError, CancelledError, OmniError } from '../errors';
+import { notebookName, selectNotebooks } from './notebooks';
+import type { NotebookEntry } from './notebooks';
+import { figuresDir, projectRoot, runsDir } from './paths';
+import { DEFAULT_SEEDS, parseProfile } from './profile';
+import { checkStamp, executedPath, hashOutputs, inputsHash, removeStamp, writeStamp } from './stamp';
+import type { Stamp, StampSettings } from './stamp';
+
+/** The headless client of kernels/, as far as it is needed here. Rejects if a cell fails, or the signal is aborted. */
+export type NotebookRunner = (
+  file: string,
+  options: {
+    output: string;
+    env: Record<string, string>;
+    signal?: AbortSignal;
+    cellTimeoutMs?: number;
+    onOutput?: () => void;
+  },
+) => Promise<unknown>;
+
+export interface ReproduceOptions {
+  notebooks: readonly NotebookEntry[];
+  /** Default: laptop. */
+  profile?: string;
+  /** Default: cpu. */
+  device?: string;
+  /** How many seeds; default: the profile's number. */
+  seeds?: number;
+  /** A notebook or experiment, or the first words of its name. */
+  only?: string;
+  signal?: AbortSignal;
+  /** Longest time for one cell; default: none. */
+  cellTimeoutMs?: number;
+  /** Where lines for the reader go. */
+  print?: (line: string) => void;
+  /** Do not show the notebooks' own output. */
+  quiet?: boolean;
+  /** Default: the headless client of kernels/. */
+  runNotebook?: NotebookRunner;
+  /** The folder that holds notebooks/. Default: the project's. */
+  root?: string;
+}
+
+export interface NotebookResult {
+  name: string;
+  /** current: up to date, not run; skipped: a notebook that it follows failed. */
+  status: 'made' | 'current' | 'failed' | 'skipped' | 'cancelled';
+  seconds: number;
+  /** Files that it made, as absolute paths. */
+  outputs: string[];
+  error?: string;
+}
+
+export interface Reproduction {
+  status: 'ok' | 'failed' | 'cancelled';
+  profile: string;
+  figures: string;
+  seconds: number;
+  notebooks: NotebookResult[];
+}
+
+/**
+ * Runs what is not up to date. Never rejects for a notebook's sake: see `status`. Throws ArgumentError for an unknown profile
+ * or a choice that matches nothing.
+ */
+export async function reproduce(options: ReproduceOptions): Promise<Reproduction> {
+  const began = performance.now();
+  const profile = parseProfile(options.profile ?? 'laptop');
+  const seeds = options.seeds ?? DEFAULT_SEEDS[profile];
+  if (!Number.isSafeInteger(seeds) || seeds < 1)
+    throw new ArgumentError('reproduce', `expected 1 or more seeds, got ${seeds}`, 'pass SEEDS=3');
+  const settings: StampSettings = {
+    root: options.root ?? projectRoot(),
+    figures: figuresDir(profile),
+    profile,
+    device: options.device ?? 'cpu',
+    seeds,
+  };
+  const print = options.print ?? (() => undefined);
+  const chosen = selectNotebooks(options.notebooks, options.only);
+  const results: NotebookResult[] = [];
+  const made = new Map<string, Stamp>();
+  for (const [i, entry] of chosen.entries()) {
+    const name = notebookName(entry);
+    const lost = entry.after?.find((before) => !made.has(before));
+    const result = options.signal?.aborted
+      ? empty(name, 'cancelled')
+      : lost
+        ? empty(name, 'skipped', `${lost} is not made`)
+        : await one(entry, `[${i + 1}/${chosen.length}] ${name}`, settings, made, options, print);
+    results.push(result);
+  }
+  const all = (...states: NotebookResult['status'][]) => results.every((r) => states.includes(r.status));
+  const reproduction: Reproduction = {
+    status: all('made', 'current') ? 'ok' : results.some((r) => r.status === 'cancelled') ? 'cancelled' : 'failed',
+    profile,
+    figures: settings.figures,
+    seconds: (performance.now() - began) / 1000,
+    notebooks: results,
+  };
+  for (const line of summary(reproduction)) print(line);
+  return reproduction;
+}
+
+const empty = (name: string, status: NotebookResult['status'], error?: string): NotebookResult => ({
+  name,
+  status,
+  seconds: 0,
+  outputs: [],
+  error,
+});
+
+async function one(
+  entry: NotebookEntry,
+  title: string,
+  settings: StampSettings,
+  made: Map<string, Stamp>,
+  options: ReproduceOptions,
+  print: (line: string) => void,
+): Promise<NotebookResult> {
+  const name = notebookName(entry);
+  const began = performance.now();
+  const seconds = () => (performance.now() - began) / 1000;
+  const paths = (stamp: Stamp) => Object.keys(stamp.outputs).map((file) => path.join(settings.figures, file));
+  try {
+    const inputs = await inputsHash(entry, settings, made);
+    const known = await checkStamp(entry, settings, inputs);
+    if (typeof known !== 'string') {
+      print(`${title}: up to date`);
+      made.set(name, known);
+      return { name, status: 'current', seconds: known.seconds, outputs: paths(known) };
+    }
+    print(`${title}: running (${known})`);
+    await removeStamp(entry, settings);
+    const runNotebook = options.runNotebook ?? (await import('../../kernels/index.js')).runNotebook;
+    const output = path.join(settings.figures, executedPath(entry));
+    await fs.mkdir(path.dirname(output), { recursive: true });
+    await runNotebook(path.join(settings.root, entry.path), {
+      output,
+      env: {
+        OMNILAB_PROFILE: settings.profile,
+        OMNILAB_DEVICE: settings.device,
+        OMNILAB_SEEDS: String(settings.seeds),
+        OMNILAB_FIGURES: settings.figures,
+        OMNILAB_RUNS: runsDir(),
+      },
+      signal: options.signal,
+      cellTimeoutMs: options.cellTimeoutMs,
+      ...(options.quiet ? { onOutput: () => undefined } : {}),
+    });
+    const { outputs, missing } = await hashOutputs(entry, settings);
+    if (missing.length)
+      throw new OmniError(
+        entry.path,
+        `expected it to make ${missing.join(', ')}, got nothing there`,
+        'write it in a cell, or take it out of the table of notebooks',
+      );
+    const stamp = await writeStamp(entry, settings, { inputs, outputs, seconds: seconds() });
+    made.set(name, stamp);
+    print(`${title}: made in ${duration(seconds())}`);
+    return { name, status: 'made', seconds: seconds(), outputs: paths(stamp) };
+  } catch (error) {
+    if (error instanceof CancelledError || options.signal?.aborted)
+      return { ...empty(name, 'cancelled'), seconds: seconds() };
+    const text = error instanceof Error ? error.message : String(error);
+    print(`${title}: failed\n${text}`);
+    return { ...empty(name, 'failed', text), seconds: seconds() };
+  }
+}
+
+/** 75 -> "1 min 15 s". */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60) % 60;
+  return [whole >= 3600 ? `${Math.floor(whole / 3600)} h` : '', `${minutes} min`, whole < 3600 ? `${whole % 60} s` : '']
+    .filter(Boolean)
+    .join(' ');
+}
+
+const STATUS_TEXT: Record<NotebookResult['status'], string> = {
+  made: 'made',
+  current: 'up to date',
+  failed: 'FAILED',
+  skipped: 'skipped',
+  cancelled: 'not finished',
+};
+
+function summary({ status, notebooks, figures, seconds, profile }: Reproduction): string[] {
+  const width = Math.max(...notebooks.map((n) => n.name.length), 0);
+  const lines = ['', `profile ${profile}`];
+  for (const n of notebooks) {
+    const time = n.seconds ? `  ${duration(n.seconds)}` : '';
+    const reason = n.error ? `  ${n.error.split('\n')[0]}` : '';
+    lines.push(`  ${n.name.padEnd(width)}  ${STATUS_TEXT[n.status].padEnd(12)}${time}${reason}`.trimEnd());
+    for (const file of n.outputs) lines.push(`    ${path.relative(process.cwd(), file)}`);
+  }
+  if (!notebooks.length) lines.push('  there are no notebooks to run');
+  lines.push(`figures and tables: ${path.relative(process.cwd(), figures) || '.'}`);
+  lines.push(`total: ${duration(seconds)}`);
+  if (status === 'cancelled') lines.push('interrupted: give the same command again to go on from the last checkpoints');
+  return lines;
+}
