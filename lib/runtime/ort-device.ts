@@ -19,6 +19,7 @@ import type { Operand, Reply, Request, SessionOptions } from './protocol';
 
 /** Results of at most this many elements (losses, metrics) are sent along with the reply. */
 const COPY_ELEMENTS = 64;
+const isSmall = (t: { shape: readonly number[] }): boolean => sizeOf(t.shape) <= COPY_ELEMENTS;
 /** Host values of at least this many elements stay on the device after their first use. */
 const KEEP_ELEMENTS = 4096;
 /** Sessions a device keeps; the least recently used is dropped first. */
@@ -50,6 +51,19 @@ function strike(held: Held): boolean {
 
 function releaseHeld(held: Held): void {
   if (strike(held)) held.device.postTo(held.generation, { kind: 'release', buffers: [held.id] });
+}
+
+/** What to do about an error of the runtime: what cannot be had on this machine is told from what failed. */
+function adviceFor(provider: SessionOptions['provider'], message: string): string {
+  if (/requires f16/.test(message))
+    return 'this WebGPU adapter has no float16 arithmetic: use float32 on it, or device cpu';
+  if (provider === 'webgpu' && /adapter|webgpu_context|no WebGPU device/i.test(message))
+    return 'WebGPU needs a Vulkan, Metal or D3D12 driver; run `omnilab doctor`, or use device cpu';
+  if (provider === 'cuda' && /shared library|Failed to load|CUDA failure|cudaGetDeviceCount|provider/i.test(message))
+    return 'CUDA needs an NVIDIA driver, CUDA 12 with cuDNN 9, and the files that `ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node` downloads; run `omnilab doctor`, or use device cpu';
+  if (/allocat|out of memory/i.test(message))
+    return 'use a smaller batch, recompute with checkpoint(), or free tensors with .dispose()';
+  return 'this is likely a fault of the graph writer: please report it with the message above';
 }
 
 /** Device memory to which no storage refers any more is given back. */
@@ -143,7 +157,7 @@ class OrtDevice implements Device {
     inputs: readonly Storage[],
     donate: ReadonlySet<number>,
   ): Promise<Storage[]> {
-    await this.ensureLoaded(model);
+    await this.ensureLoaded(program, model);
     await this.memory.relieve();
     const kept: { storage: Storage; handle: BufferHandle }[] = [];
     const operands: { name: string; operand: Operand }[] = [];
@@ -171,7 +185,7 @@ class OrtDevice implements Device {
       if (resident) given.set(resident.id, inputs[i]);
     }
     const handles = program.outputs.map((t) => this.newHandle(t));
-    const copies = program.outputs.map((t) => sizeOf(t.shape) <= COPY_ELEMENTS);
+    const copies = program.outputs.map(isSmall);
     let values: Extract<Reply, { ok: true }>['values'];
     try {
       values = await this.request({
@@ -220,34 +234,26 @@ class OrtDevice implements Device {
     return resident instanceof BufferHandle && resident.alive && resident.belongsTo(this) ? resident : null;
   }
 
-  private async ensureLoaded(model: OnnxModel): Promise<void> {
+  private async ensureLoaded(program: Program, model: OnnxModel): Promise<void> {
     if (this.loaded.has(model.hash)) {
       this.loaded.delete(model.hash);
       this.loaded.set(model.hash, true);
       return;
     }
-    const loading = this.request({ kind: 'load', session: model.hash, model: model.bytes, options: this.options });
-    try {
-      await loading;
-    } catch (error) {
-      if (error instanceof DeviceError && /webgpu|adapter|cuda|provider/i.test(error.message))
-        throw new DeviceError(`device ${this.name}`, error.what, this.advice(), { cause: error });
-      throw error;
-    }
+    const deviceOutputs = model.outputNames.filter((_, i) => !isSmall(program.outputs[i]));
+    await this.request({
+      kind: 'load',
+      session: model.hash,
+      model: model.bytes,
+      options: this.options,
+      deviceOutputs,
+    });
     this.loaded.set(model.hash, true);
     if (this.loaded.size > MAX_SESSIONS) {
       const oldest = this.loaded.keys().next().value!;
       this.loaded.delete(oldest);
       this.post({ kind: 'unload', session: oldest });
     }
-  }
-
-  private advice(): string {
-    if (this.options.provider === 'webgpu')
-      return 'WebGPU needs a Vulkan, Metal or D3D12 driver; run `omnilab doctor`, or use device cpu';
-    if (this.options.provider === 'cuda')
-      return 'CUDA needs the files that `ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node` downloads; or use device cpu';
-    return 'this is likely a fault of the graph writer: please report it with the message above';
   }
 
   private start(): Worker {
@@ -259,7 +265,10 @@ class OrtDevice implements Device {
       if (!this.waiting.size) worker.unref();
       if (!entry) return;
       if (reply.ok) entry.resolve(reply.values);
-      else entry.reject(new DeviceError(`device ${this.name}`, reply.error, this.advice()));
+      else
+        entry.reject(
+          new DeviceError(`device ${this.name}`, reply.error, adviceFor(this.options.provider, reply.error)),
+        );
     });
     // The next request starts a new worker; what this one held is lost.
     const end = (error: Error): void => {

@@ -10,9 +10,8 @@
 import * as ort from 'onnxruntime-node';
 import type { DType, HostTensor, TypedArray } from '../graph/dtype';
 import { BYTES_PER_ELEMENT, emptyArray } from '../graph/dtype';
-import { input, apply } from '../graph/tensor';
 import { sizeOf } from '../graph/shape';
-import { writeOnnx } from '../graph/onnx/writer';
+import { COPY_INPUT, COPY_OUTPUT, copyModel } from '../graph/onnx/copy';
 import type { Request, SessionOptions } from './protocol';
 
 type RunRequest = Extract<Request, { kind: 'run' }>;
@@ -50,6 +49,8 @@ function fromOrt(dtype: DType, data: unknown): TypedArray {
 
 export class Engine {
   private sessions = new Map<string, Loaded>();
+  /** Sessions that copy, by direction, type and rank. */
+  private copies = new Map<string, ort.InferenceSession>();
   private buffers = new Map<number, ort.Tensor>();
   /** Free arrays by type and size, those given back least recently first. */
   private pool = new Map<string, TypedArray[]>();
@@ -61,7 +62,7 @@ export class Engine {
     return ort.listSupportedBackends().map((b) => ({ name: b.name, bundled: b.bundled }));
   }
 
-  async load({ session, model, options }: LoadRequest): Promise<void> {
+  async load({ session, model, options, deviceOutputs }: LoadRequest): Promise<void> {
     if (this.sessions.has(session)) return;
     const gpu = options.provider !== 'cpu';
     const created = await ort.InferenceSession.create(model, {
@@ -72,7 +73,9 @@ export class Engine {
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
-      ...(options.provider === 'webgpu' ? { preferredOutputLocation: 'gpu-buffer' as const } : {}),
+      ...(options.provider === 'webgpu'
+        ? { preferredOutputLocation: Object.fromEntries(deviceOutputs.map((name) => [name, 'gpu-buffer' as const])) }
+        : {}),
       // 3: errors only. The runtime warns about every node that it moves between providers.
       logSeverityLevel: 3,
       extra: {
@@ -96,7 +99,6 @@ export class Engine {
     if (!loaded) throw new Error(`session ${request.session} is not loaded`);
     const onDevice = loaded.options.provider === 'webgpu';
     const feeds: Record<string, ort.Tensor> = {};
-    const passing: ort.Tensor[] = [];
     for (const { name, operand } of request.inputs) {
       let value: ort.Tensor;
       if ('buffer' in operand) {
@@ -104,9 +106,12 @@ export class Engine {
         if (!held) throw new Error(`input ${name} is no longer held (buffer ${operand.buffer})`);
         value = held;
       } else {
-        value = onDevice ? await this.upload(operand.value, loaded.options) : toOrt(operand.value);
-        if (operand.keep !== undefined) this.buffers.set(operand.keep, value);
-        else passing.push(value);
+        // What is used once goes along with the run, which copies it to the device by itself.
+        value = toOrt(operand.value);
+        if (operand.keep !== undefined) {
+          if (onDevice) value = await this.copy('device', value);
+          this.buffers.set(operand.keep, value);
+        }
       }
       feeds[name] = value;
     }
@@ -126,22 +131,21 @@ export class Engine {
       );
       throw new Error(`${(error as Error).message}\ninputs: ${inputs.slice(0, 40).join('; ')}`, { cause: error });
     }
-    if (onDevice) for (const t of passing) if (t.location === 'gpu-buffer') t.dispose();
     const values: (TypedArray | null)[] = [];
-    for (const { name, buffer, copy, dtype, shape } of request.outputs) {
+    for (const { name, buffer, copy, dtype } of request.outputs) {
       this.buffers.set(buffer, results[name]);
-      values.push(copy ? await this.read(buffer, dtype, shape) : null);
+      values.push(copy ? await this.read(buffer, dtype) : null);
     }
     this.release(request.donate);
     return values;
   }
 
   /** A copy of a buffer's values. */
-  async read(buffer: number, dtype?: DType, shape?: readonly number[]): Promise<TypedArray> {
+  async read(buffer: number, dtype?: DType): Promise<TypedArray> {
     const held = this.buffers.get(buffer);
     if (!held) throw new Error(`buffer ${buffer} is no longer held`);
     const type = dtype ?? (held.type as DType);
-    if (held.location === 'gpu-buffer') return this.download(held, type, shape ?? held.dims);
+    if (held.location === 'gpu-buffer') return fromOrt(type, (await this.copy('host', held)).data);
     return fromOrt(type, held.data).slice();
   }
 
@@ -180,41 +184,21 @@ export class Engine {
     }
   }
 
-  private copyGraph(dtype: DType, shape: readonly number[]): Uint8Array {
-    const x = input({ dtype, shape });
-    const y = apply('reshape', { shape: [...shape] }, x);
-    return writeOnnx({ inputs: [x], outputs: [y], nodes: [y.node] }).bytes;
-  }
-
-  /** An Identity session whose output lies on the device (upload) or on the host (download). */
-  private async copySession(
-    to: 'device' | 'host',
-    dtype: DType,
-    shape: readonly number[],
-    options: SessionOptions,
-  ): Promise<ort.InferenceSession> {
-    const key = `copy:${to}:${dtype}:${shape.join('x')}`;
-    let loaded = this.sessions.get(key);
-    if (!loaded) {
-      const session = await ort.InferenceSession.create(this.copyGraph(dtype, shape), {
-        executionProviders: [options.provider],
+  /** Copies a tensor to or from device memory, through a session that returns its input: buffers are opaque here. */
+  private async copy(to: 'device' | 'host', value: ort.Tensor): Promise<ort.Tensor> {
+    const type = value.type as DType;
+    const rank = value.dims.length;
+    const key = `${to}:${type}:${rank}`;
+    let session = this.copies.get(key);
+    if (!session) {
+      session = await ort.InferenceSession.create(copyModel(type, rank), {
+        executionProviders: ['webgpu'],
         ...(to === 'device' ? { preferredOutputLocation: 'gpu-buffer' as const } : {}),
         logSeverityLevel: 3,
         graphOptimizationLevel: 'disabled',
       });
-      loaded = { session, options };
-      this.sessions.set(key, loaded);
+      this.copies.set(key, session);
     }
-    return loaded.session;
-  }
-
-  private async upload(value: HostTensor, options: SessionOptions): Promise<ort.Tensor> {
-    const session = await this.copySession('device', value.dtype, value.shape, options);
-    return (await session.run({ i0: toOrt(value) }))['o0'];
-  }
-
-  private async download(held: ort.Tensor, dtype: DType, shape: readonly number[]): Promise<TypedArray> {
-    const session = await this.copySession('host', dtype, shape, { provider: 'webgpu', deviceId: 0, threads: 1 });
-    return fromOrt(dtype, (await session.run({ i0: held }))['o0'].data).slice();
+    return (await session.run({ [COPY_INPUT]: value }))[COPY_OUTPUT];
   }
 }

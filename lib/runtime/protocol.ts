@@ -16,6 +16,8 @@ export type Request =
       session: string;
       model: Uint8Array;
       options: SessionOptions;
+      /** Results that stay in device memory, where the provider has such; the others return to the host at once. */
+      deviceOutputs: string[];
     }
   | { kind: 'unload'; session: string }
   | {
