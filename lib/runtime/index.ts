@@ -8,3 +8,5 @@ export type { Device, Executable } from './device';
 export { jit } from './jit';
 export type { Compiled, Feed, Feeds, JitOptions } from './jit';
 export { cpuThreads } from './ort-device';
+export { probeDevice, probeDevices } from './probe';
+export type { DeviceReport } from './probe';
