@@ -1,0 +1,101 @@
+/**
+ * Batches of token sequences. The order of an epoch is a permutation drawn from (seed, epoch) alone, and the batch of a step
+ * is a function of its number, so nothing but the step has to be stored to resume inside an epoch.
+ */
+import { ArgumentError } from '../errors';
+import { tensor } from '../graph/tensor';
+import type { Tensor } from '../graph/tensor';
+import type { Random } from '../nn/random';
+
+/** Tokens, and for each token whether the model is to learn it (1: part of a response). */
+export interface TokenExample {
+  ids: ArrayLike<number>;
+  mask: ArrayLike<number>;
+}
+
+/** A padded batch for next-token prediction: position t of `labels` and `mask` is about token t + 1 of the sequence. */
+export type TokenBatch = {
+  /** int32 [B, T] */
+  ids: Tensor;
+  /** int32 [B, T] */
+  labels: Tensor;
+  /** float32 [B, T]: 1 where the label counts. */
+  mask: Tensor;
+};
+
+/** Lengths are rounded up to these, so that few shapes are compiled. */
+const ROUND = 32;
+
+/** Which examples step `i` takes, epoch after epoch; the last batch of an epoch is filled from the next one's start. */
+export function batchIndices(rng: Random, count: number, batchSize: number, i: number): number[] {
+  if (count < 1)
+    throw new ArgumentError('batchIndices', 'expected at least one example, got none', 'check the data set');
+  const orders = new Map<number, number[]>();
+  return Array.from({ length: batchSize }, (_, k) => {
+    const at = i * batchSize + k;
+    const epoch = Math.floor(at / count);
+    let order = orders.get(epoch);
+    if (!order) {
+      order = epochOrder(rng, count, epoch);
+      orders.set(epoch, order);
+    }
+    return order[at % count];
+  });
+}
+
+/** The last orders that were asked for: drawing one takes longer than a step's other host work. */
+const cache = new Map<string, number[]>();
+
+function epochOrder(rng: Random, count: number, epoch: number): number[] {
+  const key = `${rng.seed}|${rng.streamName}|${count}|${epoch}`;
+  let order = cache.get(key);
+  if (!order) {
+    order = rng.stream(`epoch${epoch}`).permutation(count);
+    cache.set(key, order);
+    if (cache.size > 8) cache.delete(cache.keys().next().value!);
+  }
+  return order;
+}
+
+/** Pads examples to one length, a multiple of 32, at most `maxLength` predictions; longer ones are cut at the end. */
+export function padBatch(examples: readonly TokenExample[], maxLength: number, padId = 0): TokenBatch {
+  for (const { ids, mask } of examples)
+    if (ids.length !== mask.length || ids.length < 2)
+      throw new ArgumentError(
+        'padBatch',
+        `expected at least two tokens and one mask entry a token, got ${ids.length} and ${mask.length}`,
+        'check the tokenizer',
+      );
+  const longest = Math.max(...examples.map((e) => e.ids.length - 1));
+  const time = Math.min(maxLength, Math.ceil(longest / ROUND) * ROUND);
+  const [b, n] = [examples.length, examples.length * time];
+  const ids = new Int32Array(n).fill(padId);
+  const labels = new Int32Array(n).fill(padId);
+  const mask = new Float32Array(n);
+  examples.forEach((e, row) => {
+    const length = Math.min(e.ids.length - 1, time);
+    for (let t = 0; t < length; t++) {
+      ids[row * time + t] = e.ids[t];
+      labels[row * time + t] = e.ids[t + 1];
+      mask[row * time + t] = e.mask[t + 1] ? 1 : 0;
+    }
+  });
+  const shape = [b, time];
+  return { ids: tensor(ids, { shape }), labels: tensor(labels, { shape }), mask: tensor(mask, { shape }) };
+}
+
+/** Windows of one long token sequence: step `i` takes `batchSize` of them, each `time` predictions long. */
+export function windowBatch(
+  rng: Random,
+  corpus: ArrayLike<number>,
+  batchSize: number,
+  time: number,
+  i: number,
+): TokenBatch {
+  const windows = Math.floor((corpus.length - 1) / time);
+  const rows = batchIndices(rng, windows, batchSize, i).map((w) => {
+    const ids = Array.from({ length: time + 1 }, (_, t) => corpus[w * time + t]);
+    return { ids, mask: ids.map(() => 1) };
+  });
+  return padBatch(rows, time);
+}

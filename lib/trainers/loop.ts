@@ -1,0 +1,50 @@
+/**
+ * The loop that all trainers share: steps, logging, progress, checkpoints. What a step uses besides its state (batches,
+ * learning rate, noise) must be a function of the step's number, so that a resumed run goes on as the straight one would.
+ */
+import { checkFinite } from '../runtime/finite';
+import type { TrainContext, TrainMetrics } from './context';
+import { fromHost, toHost } from './state';
+
+export interface LoopOptions<S> {
+  name: string;
+  totalSteps: number;
+  /** Steps between checkpoints. */
+  checkpointEvery: number;
+  /** Trees of concrete tensors: parameters and optimiser state. */
+  state: S;
+  /** Step `i`, counted from 0: takes over the state and returns the next one. */
+  step: (state: S, i: number) => Promise<{ state: S; metrics: TrainMetrics }>;
+  /** Called before every `evaluateEvery` steps and at the end; its metrics are logged under the same step. */
+  evaluate?: (state: S) => Promise<TrainMetrics>;
+  evaluateEvery?: number;
+  /** Names of metrics for the progress bar. */
+  show?: readonly string[];
+}
+
+/** Runs the steps that are left and returns the final state. Throws NonFiniteError when a metric is not finite. */
+export async function trainLoop<S>(context: TrainContext, options: LoopOptions<S>): Promise<S> {
+  const { name, totalSteps, checkpointEvery, step, evaluate, evaluateEvery = 0, show = ['loss'] } = options;
+  let { state } = options;
+  let start = 0;
+  const saved = await context.checkpoint.latest();
+  if (saved) {
+    state = fromHost(`${name}: checkpoint of step ${saved.step}`, state, saved.tensors);
+    start = saved.step;
+  }
+  for (let i = start; i < totalSteps; i++) {
+    const before = evaluate && evaluateEvery && i % evaluateEvery === 0 ? await evaluate(state) : {};
+    const result = await step(state, i);
+    state = result.state;
+    checkFinite(`${name}, step ${i + 1}`, result.metrics);
+    context.log(i + 1, { ...result.metrics, ...before });
+    context.progress(
+      i + 1,
+      totalSteps,
+      Object.fromEntries(show.flatMap((k) => (k in result.metrics ? [[k, result.metrics[k]]] : []))),
+    );
+    if ((i + 1) % checkpointEvery === 0 && i + 1 < totalSteps)
+      await context.checkpoint.save(i + 1, { tensors: await toHost(state) });
+  }
+  return state;
+}

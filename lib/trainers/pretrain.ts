@@ -1,0 +1,75 @@
+/**
+ * Pre-training of the language model (what the papers download): next-token prediction on windows of a corpus.
+ * What it is not: a data pipeline; the corpus is one sequence of tokens in memory.
+ *
+ * Logged: loss (nats a token), grad_norm (before clipping), learning_rate, eval_loss.
+ */
+import type { Tensor } from '../graph/tensor';
+import { valueAndGrad } from '../graph/grad';
+import { crossEntropy } from '../losses/cross-entropy';
+import { llama, llamaInit } from '../models/llama';
+import type { LlamaConfig, LlamaParams } from '../models/llama';
+import { adamWInit } from '../nn/adamw';
+import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import { Random } from '../nn/random';
+import { jit } from '../runtime/jit';
+import { windowBatch } from './batches';
+import type { TokenBatch } from './batches';
+import type { TrainContext } from './context';
+import { trainLoop } from './loop';
+import { readMetrics } from './metrics';
+import { stepScalars, update } from './optimizer';
+import type { OptimizerConfig } from './optimizer';
+
+export interface PretrainOptions {
+  model: LlamaConfig;
+  optimizer: OptimizerConfig;
+  /** Predictions a window. */
+  time: number;
+  corpus: ArrayLike<number>;
+  validation: ArrayLike<number>;
+  seed: number;
+  device?: string;
+}
+
+export async function pretrain(context: TrainContext, o: PretrainOptions): Promise<LlamaParams> {
+  const { model, optimizer, time, device } = o;
+  const rng = new Random(o.seed, 'pretrain');
+  const params = llamaInit(rng.stream('init'), model);
+  const lossOf = (p: LlamaParams, b: TokenBatch): Tensor =>
+    crossEntropy(llama(p, model, { ids: b.ids }), b.labels, b.mask).loss;
+
+  const step = jit(
+    (p: LlamaParams, s: AdamWState<LlamaParams>, batch: TokenBatch, scalars: AdamWScalars<Tensor>) => {
+      const { value, grads } = valueAndGrad(lossOf)(p, batch);
+      const next = update(optimizer, p, grads, s, scalars);
+      return { params: next.params, adam: next.state, metrics: { loss: value, grad_norm: next.norm } };
+    },
+    { donate: [0, 1], device, name: 'pretrain step' },
+  );
+  const evaluation = jit(lossOf, { device, name: 'pretrain evaluation' });
+  const held = [0, 1].map((i) => windowBatch(rng.stream('validation'), o.validation, optimizer.batchSize, time, i));
+
+  const state = await trainLoop(context, {
+    name: 'pretrain',
+    totalSteps: optimizer.steps,
+    checkpointEvery: optimizer.checkpointEvery,
+    state: { params, adam: adamWInit(params) },
+    evaluateEvery: Math.max(1, Math.floor(optimizer.steps / 10)),
+    evaluate: async ({ params }) => {
+      let sum = 0;
+      for (const batch of held) sum += await (await evaluation(params, batch)).item();
+      return { eval_loss: sum / held.length };
+    },
+    step: async ({ params, adam }, i) => {
+      const { learningRate, scalars } = stepScalars(optimizer, i);
+      const batch = windowBatch(rng.stream('order'), o.corpus, optimizer.batchSize, time, i);
+      const out = await step(params, adam, batch, scalars);
+      return {
+        state: { params: out.params, adam: out.adam },
+        metrics: { ...(await readMetrics(out.metrics)), learning_rate: learningRate },
+      };
+    },
+  });
+  return state.params;
+}
