@@ -5,6 +5,7 @@
 import { inspect } from 'node:util';
 import type { Executor } from 'tslab/dist/executor';
 import { CancelledError, OmniError } from '../lib/errors';
+import { cancellable } from '../lib/runtime/cancel';
 import { type CellFailure, type TypeMessage, describeThrown, describeTypes, INTERRUPTED } from './failure';
 import { mendingConverter } from './mend';
 import type { Tslab } from './packages';
@@ -88,7 +89,8 @@ export class CellRunner {
     this.#running = running;
     let result: MimeBundle | undefined;
     try {
-      const ok = await this.#executor.execute(code);
+      // Compiled steps stop at their next call once the signal is aborted.
+      const ok = await cancellable(running.abort.signal, () => this.#executor.execute(code));
       // Node reports rejections that nobody handled after the microtasks of a turn: wait for that.
       await new Promise((done) => setImmediate(done));
       if (!ok && running.typeMessages.length > 0) running.failure ??= describeTypes(running.typeMessages, code);

@@ -2,6 +2,7 @@
  * What a failed cell says: a name, a message and a trace, as the `error` message of the Jupyter protocol wants them.
  * Frames of the kernel's own machinery are left out of the trace.
  */
+import path from 'node:path';
 import { inspect } from 'node:util';
 
 /** Why a cell failed. */
@@ -51,11 +52,14 @@ const DEEPEST_CAUSE = 5;
 function trace(error: Error, depth: number): string[] {
   // Node puts place, source line and arrow in front of the stack of an error thrown in a script, and an empty line.
   const stack = (error.stack ?? '').replace(/^evalmachine\.<anonymous>:\d+\n[^\n]*\n\s*\^+\s*\n\n?/, '');
-  const lines = stack
-    .split('\n')
+  let lines = stack.split('\n');
+  // Cells are compiled as unnamed scripts; what called the cell is the kernel.
+  const outermost = lines.findLastIndex((line) => line.includes('evalmachine.<anonymous>'));
+  if (outermost >= 0) lines = lines.slice(0, outermost + 1);
+  const folder = process.cwd() + path.sep;
+  lines = lines
     .filter((line) => !(/^\s+at /.test(line) && MACHINERY.test(line)))
-    // Cells are compiled as unnamed scripts.
-    .map((line) => line.replace(/evalmachine\.<anonymous>/g, 'cell'));
+    .map((line) => line.replaceAll('evalmachine.<anonymous>', 'cell').replaceAll(folder, ''));
   if (depth === DEEPEST_CAUSE) return lines;
   const causes = error instanceof AggregateError ? (error.errors as unknown[]) : [];
   for (const cause of [...causes, error.cause]) {

@@ -21,7 +21,7 @@ interface Insert {
 export interface MendedCell {
   code: string;
   /** Position in the original cell of a position in `code`. */
-  toOriginal(offset: number): number;
+  toOriginal: (offset: number) => number;
 }
 
 // As tslab does, so that the cell is parsed as a module.
