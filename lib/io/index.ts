@@ -2,3 +2,6 @@
 export { hashFile, writeAtomic, writeFileAtomic, writeFolderAtomic } from './atomic';
 export { readHostTensors, readSafetensors, SafetensorsFile, toHostTensor, writeSafetensors } from './safetensors';
 export type { StoredArray, StoredTensor, StoredType } from './safetensors';
+export { Tokenizer } from './tokenizer';
+export { byteAlphabet, trainTokenizer } from './tokenizer-train';
+export type { TokenizerTraining } from './tokenizer-train';
