@@ -1,0 +1,39 @@
+/** `omnilab reproduce` */
+import { notebooks } from '../experiments';
+import { selectNotebooks } from '../pipeline/notebooks';
+import { parseProfile } from '../pipeline/profile';
+import { reproduce } from '../pipeline/reproduce';
+import { interruptible } from './interrupt';
+import type { Terminal } from './program';
+import { STATUS, usage } from './status';
+
+export interface ReproduceCommandOptions {
+  profile: string;
+  device: string;
+  only?: string;
+  seeds?: number;
+  cellTimeout?: number;
+  json?: boolean;
+}
+
+export async function reproduceCommand(options: ReproduceCommandOptions, terminal: Terminal): Promise<number> {
+  usage(() => [parseProfile(options.profile), selectNotebooks(notebooks, options.only)]);
+  const result = await interruptible(
+    (signal) =>
+      reproduce({
+        notebooks,
+        profile: options.profile,
+        device: options.device,
+        seeds: options.seeds,
+        only: options.only,
+        cellTimeoutMs: options.cellTimeout === undefined ? undefined : options.cellTimeout * 1000,
+        quiet: options.json,
+        print: (line) => (options.json ? terminal.err : terminal.out)(line + '\n'),
+        signal,
+      }),
+    () => terminal.err('\nstopping; once more to end at once\n'),
+  );
+  if (options.json) terminal.out(JSON.stringify(result, null, 2) + '\n');
+  if (result.status === 'cancelled') return STATUS.interrupted;
+  return result.status === 'ok' ? STATUS.ok : STATUS.failure;
+}
