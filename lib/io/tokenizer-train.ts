@@ -3,7 +3,7 @@
  * frequent pair of neighbours is merged until the vocabulary is full. Digits stay single. The result is a standard
  * tokenizer.json; ids and merges equal those of Hugging Face's trainer on the same words.
  */
-import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
+import { LibraryTokenizer } from './tokenizer-library';
 import { ArgumentError } from '../errors';
 import { Tokenizer } from './tokenizer';
 
@@ -85,7 +85,7 @@ export function trainTokenizer(texts: Iterable<string>, options: TokenizerTraini
 
   const names = [...addedTokens, ...alphabet];
   const vocab: Record<string, number> = Object.fromEntries(names.map((name, id) => [name, id]));
-  const splitter = new HfTokenizer(definition(addedTokens, vocab, []), {}).pre_tokenizer!;
+  const splitter = new LibraryTokenizer(definition(addedTokens, vocab, []), {}).pre_tokenizer!;
   const words = countWords(texts, addedTokens, (text) => splitter.pre_tokenize(text), vocab);
 
   // Counts of neighbouring pairs, and the words that may hold them.

@@ -1,12 +1,12 @@
 /** Tokenizers: any Hugging Face `tokenizer.json`, read by @huggingface/tokenizers. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
+import { LibraryTokenizer } from './tokenizer-library';
 import { ArgumentError, FormatError } from '../errors';
 import { writeFileAtomic } from './atomic';
 
 export class Tokenizer {
-  private readonly inner: HfTokenizer;
+  private readonly inner: LibraryTokenizer;
   /** One more than the largest id. */
   readonly vocabSize: number;
 
@@ -17,7 +17,7 @@ export class Tokenizer {
     where = 'tokenizer',
   ) {
     try {
-      this.inner = new HfTokenizer(definition, config);
+      this.inner = new LibraryTokenizer(definition, config);
       if (!this.inner.model) throw new Error('no "model"');
     } catch (error) {
       throw new FormatError(
