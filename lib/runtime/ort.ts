@@ -76,8 +76,8 @@ export class Engine {
       ...(options.provider === 'webgpu'
         ? { preferredOutputLocation: Object.fromEntries(deviceOutputs.map((name) => [name, 'gpu-buffer' as const])) }
         : {}),
-      // 3: errors only. The runtime warns about every node that it moves between providers.
-      logSeverityLevel: 3,
+      // 4: fatal only. Errors arrive as exceptions; warnings come for each node that is moved between providers.
+      logSeverityLevel: 4,
       extra: {
         // Equal computations were merged when the program was built, recomputations excepted: those must stay apart.
         optimization: { disable_specified_optimizers: 'EliminateCommonSubexpression;CommonSubexpressionElimination' },
@@ -194,7 +194,7 @@ export class Engine {
       session = await ort.InferenceSession.create(copyModel(type, rank), {
         executionProviders: ['webgpu'],
         ...(to === 'device' ? { preferredOutputLocation: 'gpu-buffer' as const } : {}),
-        logSeverityLevel: 3,
+        logSeverityLevel: 4,
         graphOptimizationLevel: 'disabled',
       });
       this.copies.set(key, session);
