@@ -3,7 +3,7 @@
  * grouped-query attention. Parameters are nested so that their paths are the names of the published checkpoints
  * (`model.layers.0.self_attn.q_proj.weight`).
  */
-import { ShapeError } from '../errors';
+import { ArgumentError, ShapeError } from '../errors';
 import { showShape } from '../graph/shape';
 import { arange } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
@@ -72,6 +72,12 @@ export type LayerCache = { k: Tensor; v: Tensor };
 
 /** Weights: normal, 0.02; the projections that write to the residual stream scaled by 1 / sqrt(2 layers) (GPT-2). */
 export function llamaInit(rng: Noise, c: LlamaConfig): LlamaParams {
+  if (c.width % (2 * c.heads) || c.heads % c.kvHeads)
+    throw new ArgumentError(
+      'llamaInit',
+      `expected heads of even width that divide ${c.width}, and kvHeads that divide them, got ${c.heads} and ${c.kvHeads}`,
+      'rotary positions turn pairs; each key head serves equally many query heads',
+    );
   const std = 0.02;
   const outStd = std / Math.sqrt(2 * c.layers);
   const head = c.width / c.heads;
@@ -103,20 +109,32 @@ export interface LlamaInputs {
   embeddings?: Tensor;
   /** int32 [B, T] or [T]; default 0, 1, 2, .... */
   positions?: Tensor;
-  /** bool, broadcastable to [B, heads, T, keys]: true where a query may look. Default: causal. */
+  /** bool, broadcastable to [B, heads, T, T]: true where a query may look; the causal mask holds besides. */
   mask?: Tensor;
 }
 
 /** The last hidden states, normalised: [B, T, width]. */
 export function llamaHidden(p: LlamaParams, c: LlamaConfig, inputs: LlamaInputs): Tensor {
-  const { mask } = inputs;
-  const x0 = inputs.embeddings ?? embedding(p.model.embed_tokens, inputs.ids!);
+  const { ids, embeddings, mask } = inputs;
+  if (!ids === !embeddings)
+    throw new ArgumentError(
+      'llama',
+      `expected ids or embeddings, got ${ids ? 'both' : 'neither'}`,
+      'join embeddings of tokens and of other media with concat',
+    );
+  const x0 = embeddings ?? embedding(p.model.embed_tokens, ids!);
   const [, time] = x0.shape;
   if (x0.rank !== 3 || x0.shape[2] !== c.width)
     throw new ShapeError(
       'llama',
       `expected ids [B, T] or embeddings [B, T, ${c.width}], got ${showShape(x0.shape)} after embedding`,
       'check the batch',
+    );
+  if (time > c.maxLength)
+    throw new ShapeError(
+      'llama',
+      `expected at most ${c.maxLength} tokens, got ${time}`,
+      'cut the sequence, or set maxLength in the configuration',
     );
   const angles = ropeAngles(inputs.positions ?? arange(time), c.width / c.heads, c.ropeBase);
   let x = x0;

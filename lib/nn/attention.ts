@@ -1,16 +1,17 @@
 /** Scaled dot-product attention (Vaswani et al. 2017), with grouped queries (Ainslie et al. 2023) and masks. */
-import { ShapeError } from '../errors';
-import { showShape } from '../graph/shape';
+import { ArgumentError, ShapeError } from '../errors';
+import type { DType } from '../graph/dtype';
+import { broadcastShapes, sameShape, showShape } from '../graph/shape';
 import { tril, where } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 
-/** What a masked score becomes: far below any score, yet finite, so that a row that is masked whole stays finite. */
-const MASKED = -1e9;
+/** What is added to a masked score: far below any score, yet finite, so that a row that is masked whole stays finite. */
+const masked = (dtype: DType): number => (dtype === 'float16' ? -3e4 : -1e9);
 
 export interface AttentionOptions {
   /** Query i sees keys up to i + (keys - queries). */
   causal?: boolean;
-  /** bool, broadcastable to [B, heads, queries, keys]: true where a query may look. */
+  /** bool, broadcastable to [B, heads, queries, keys]: true where a query may look. One that may look nowhere gets 0. */
   mask?: Tensor;
   /** Default: 1 / sqrt(head width). */
   scale?: number;
@@ -18,18 +19,24 @@ export interface AttentionOptions {
 
 /**
  * softmax(q k^T scale) v. q [B, H, Tq, D]; k, v [B, G, Tk, D] where G divides H: each key head then serves H / G query
- * heads. Returns [B, H, Tq, D].
+ * heads. Returns [B, H, Tq, width of v]. Throws ShapeError and ArgumentError.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   const [batch, heads, queries, width] = q.shape;
   const [, groups, keys] = k.shape;
-  if (heads % groups || k.shape[3] !== width)
+  const fits =
+    [q, k, v].every((t) => t.rank === 4 && t.shape[0] === batch) &&
+    heads % groups === 0 &&
+    k.shape[3] === width &&
+    sameShape(k.shape.slice(0, 3), v.shape.slice(0, 3));
+  if (!fits)
     throw new ShapeError(
       'attention',
-      `expected key heads that divide the query heads and have their width, got q ${showShape(q.shape)}, k ${showShape(k.shape)}`,
+      `expected key heads that divide the query heads and have their width, got q ${showShape(q.shape)}, k ${showShape(k.shape)}, v ${showShape(v.shape)}`,
       'shapes are [batch, heads, time, width]',
     );
   const { causal = false, mask, scale = 1 / Math.sqrt(width) } = options;
+  if (mask) checkMask(mask, [batch, heads, queries, keys]);
   const grouped = heads !== groups;
   const share = (t: Tensor): Tensor => (grouped ? t.unsqueeze(2) : t);
   const query = (grouped ? q.reshape([batch, groups, heads / groups, queries, width]) : q).mul(scale);
@@ -41,17 +48,40 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
     allowed = mask ? mask.and(triangle) : triangle;
   }
   // Added, not chosen: a masked weight is 0 after the softmax, so its score needs no gradient of its own.
-  if (allowed) scores = scores.add(where(allowed, 0, MASKED).cast(q.dtype));
+  if (allowed) scores = scores.add(where(allowed, 0, masked(q.dtype)).cast(q.dtype));
   const weights = scores.softmax(-1);
   const mixed = grouped
     ? weights.reshape([batch, groups, heads / groups, queries, keys]).matMul(share(v))
     : weights.matMul(v);
-  return grouped ? mixed.reshape([batch, heads, queries, v.shape[3]]) : mixed;
+  const out = grouped ? mixed.reshape([batch, heads, queries, v.shape[3]]) : mixed;
+  // The softmax of a row that is masked whole is not 0: its result is made so, and with it the gradients.
+  return mask && allowed ? out.mul(allowed.cast(q.dtype).max(-1, true)) : out;
+}
+
+function checkMask(mask: Tensor, scores: readonly number[]): void {
+  if (mask.dtype !== 'bool')
+    throw new ArgumentError(
+      'attention',
+      `expected a bool mask, got ${mask.dtype}`,
+      'true is where a query may look; see paddingMask',
+    );
+  if (!sameShape(broadcastShapes('attention mask', mask.shape, scores), scores))
+    throw new ShapeError(
+      'attention',
+      `expected a mask that broadcasts to ${showShape(scores)}, got ${showShape(mask.shape)}`,
+      'shapes are [batch, heads, queries, keys]',
+    );
 }
 
 /** [B, T, H * D] -> [B, H, T, D] */
 export function splitHeads(x: Tensor, heads: number): Tensor {
   const [batch, time, width] = x.shape;
+  if (x.rank !== 3 || width % heads)
+    throw new ShapeError(
+      'splitHeads',
+      `expected [B, T, ${heads} * D], got ${showShape(x.shape)}`,
+      'the number of heads divides the width',
+    );
   return x.reshape([batch, time, heads, width / heads]).transpose([0, 2, 1, 3]);
 }
 

@@ -1,19 +1,46 @@
 /** Layers as functions of (parameters, input), initial values, optimisers, schedules. */
+export { accumulate, accumulatorAdd, accumulatorInit, accumulatorMean } from './accumulate';
+export type { Accumulated, CountedLoss } from './accumulate';
 export { adamW, adamWDefaults, adamWInit, adamWScalars } from './adamw';
 export type { AdamWConfig, AdamWScalars, AdamWState } from './adamw';
 export { attention, mergeHeads, splitHeads } from './attention';
 export type { AttentionOptions } from './attention';
+export { attentionBlock, attentionBlockInit } from './attention-block';
+export type { AttentionBlockConfig, AttentionBlockParams } from './attention-block';
 export { clipByGlobalNorm, clipFactor, globalNorm } from './clip';
+export {
+  conv,
+  conv1d,
+  conv1dInit,
+  conv2d,
+  conv2dInit,
+  conv3d,
+  conv3dInit,
+  convTranspose1d,
+  convTranspose1dInit,
+  convTranspose2d,
+  convTranspose2dInit,
+  convTranspose3d,
+  convTranspose3dInit,
+} from './conv';
+export type { ConvInitOptions, ConvLayerParams, ConvOptions, ConvTransposeOptions, PerAxis } from './conv';
+export { dropout } from './dropout';
 export { fanInUniform, filled, normal, uniform } from './init';
 export type { Noise } from './init';
 export { embedding, embeddingInit, linear, linearInit } from './linear';
 export type { EmbeddingParams, LinearParams, LoraParams } from './linear';
 export { fromPeftNames, loraInit, loraTargets, mergeLora, toPeftNames, unmergeLora, withLora } from './lora';
 export type { LoraAdapter, LoraConfig } from './lora';
+export { lengthMask, maskedPositions, paddingMask } from './mask';
+export type { PaddingSide } from './mask';
 export { geluMlp, geluMlpInit, swiglu, swigluInit } from './mlp';
 export type { GeluMlpParams, SwigluParams } from './mlp';
 export { groupNorm, groupNormInit, layerNorm, layerNormInit, rmsNorm, rmsNormInit } from './norm';
 export type { NormParams, RmsNormParams } from './norm';
+export { avgPool, globalAvgPool, maxPool, resizeNearest, upsampleNearest } from './pool';
+export type { PoolOptions } from './pool';
+export { downsample, resampleInit, resBlock, resBlockInit, upsample } from './res-block';
+export type { ResampleParams, ResBlockOptions, ResBlockParams, SpatialAxes } from './res-block';
 export { ropeAngles, rotate } from './rope';
 export type { RopeAngles } from './rope';
 export { learningRateAt } from './schedule';

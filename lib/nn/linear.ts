@@ -1,4 +1,5 @@
 /** Linear layers and embeddings. */
+import { ArgumentError } from '../errors';
 import type { Tensor } from '../graph/tensor';
 import { filled, normal } from './init';
 import type { Noise } from './init';
@@ -37,4 +38,12 @@ export function embeddingInit(rng: Noise, count: number, width: number, std = 0.
 }
 
 /** Rows of the table: ids [...] int32 -> [..., width]. */
-export const embedding = (p: EmbeddingParams, ids: Tensor): Tensor => p.weight.gather(ids, 0);
+export function embedding(p: EmbeddingParams, ids: Tensor): Tensor {
+  if ('lora' in p)
+    throw new ArgumentError(
+      'embedding',
+      'expected a table without a low-rank update, got one with',
+      'LoRA adapts linear layers: leave the embedding out of its targets',
+    );
+  return p.weight.gather(ids, 0);
+}
