@@ -22,6 +22,12 @@ export function learningRateAt(
       `expected 0 <= warmupSteps <= totalSteps, got ${warmupSteps} and ${totalSteps}`,
       'check the number of steps',
     );
+  if (!(step >= 0))
+    throw new ArgumentError(
+      'learningRateAt',
+      `expected a step from 0, got ${step}`,
+      'count the first update as step 0',
+    );
   if (step < warmupSteps) return (learningRate * step) / Math.max(1, warmupSteps);
   if (kind === 'constant') return learningRate;
   const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));

@@ -55,7 +55,7 @@ const goldens = new Map(
 export const subjectOf = (c: OpCase): string => c.op ?? (c.method ? `.${c.method}` : `${c.function}()`);
 
 /** FNV-1a, 32 bits. */
-function seedOf(text: string): number {
+export function seedOf(text: string): number {
   let h = 0x811c9dc5;
   for (const byte of Buffer.from(text)) h = Math.imul(h ^ byte, 0x01000193);
   return h >>> 0;

@@ -1,0 +1,248 @@
+/** AdamW and clipping against torch.optim and torch.nn.utils, schedules against transformers', accumulation, dropout. */
+import assert from 'node:assert/strict';
+import { evaluate, tensor, treeMap, valueAndGrad } from '../../lib/graph';
+import type { Tensor } from '../../lib/graph';
+import { crossEntropy, tokenLogProbs } from '../../lib/losses';
+import {
+  accumulate,
+  accumulatorAdd,
+  accumulatorInit,
+  accumulatorMean,
+  adamW,
+  adamWInit,
+  adamWScalars,
+  clipByGlobalNorm,
+  clipFactor,
+  dropout,
+  learningRateAt,
+  lengthMask,
+  linear,
+  maskedPositions,
+  paddingMask,
+  Random,
+} from '../../lib/nn';
+import type { AdamWScalars, AdamWState, ScheduleConfig } from '../../lib/nn';
+import { closeDevices, jit } from '../../lib/runtime';
+import { assertClose, assertGolden, checkLayer, golden, ints, param, valuesOf } from './golden';
+
+type Pair = { w: Tensor; b: Tensor };
+const RATES = [0, 0.01, 0.02, 0.015, 0.005];
+const config = { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0.1 } as const;
+const gradsOf = (step: number): Pair => ({
+  w: param(`adamw.gw${step}`, [3, 4], step % 2 ? 0.5 : 0.125),
+  b: param(`adamw.gb${step}`, [4], step % 2 ? 0.5 : 0.125),
+});
+const start = (): Pair => ({ w: param('adamw.w', [3, 4]), b: param('adamw.b', [4]) });
+
+describe('AdamW and clipping against PyTorch', () => {
+  after(closeDevices);
+
+  const step = jit(
+    (params: Pair, state: AdamWState<Pair>, grads: Pair, scalars: AdamWScalars<Tensor>) => {
+      const { factor, norm } = clipFactor(grads, 1.5);
+      return { ...adamW(params, grads, state, scalars, { config, factor }), norm };
+    },
+    { donate: [0, 1], name: 'adamw' },
+  );
+
+  it('five steps from a learning rate of 0, with decoupled decay of matrices and clipped gradients', async () => {
+    let params = start();
+    let state = adamWInit(params);
+    for (const [i, rate] of RATES.entries()) {
+      const out = await step(params, state, gradsOf(i), adamWScalars(i + 1, rate, config));
+      ({ params, state } = out);
+      await assertGolden(`adamw.${i}`, { ...params, norm: out.norm, m: state.m.w, v: state.v.w });
+    }
+  });
+
+  it('state that was donated cannot be used again, and its successor can', async () => {
+    const params = start();
+    const state = adamWInit(params);
+    const first = await step(params, state, gradsOf(1), adamWScalars(1, 0.01, config));
+    for (const t of [params.w, params.b, state.m.w, state.v.b])
+      await assert.rejects(async () => t.data(), { name: 'DisposedError' });
+    const second = await step(first.params, first.state, gradsOf(2), adamWScalars(2, 0.01, config));
+    assert.equal((await second.params.w.data()).length, 12);
+  });
+
+  it('clipping scales gradients to the norm, and leaves small ones alone', async () => {
+    const grads = gradsOf(1);
+    const tight = clipByGlobalNorm(grads, 1.5);
+    const loose = clipByGlobalNorm(grads, 100);
+    const v = await valuesOf({ tight: tight.grads.w, norm: tight.norm, loose: loose.grads.w, w: grads.w });
+    assertClose(v.tight, golden('adamw.1').gw, 'clipped');
+    assertClose(v.norm, golden('adamw.1').norm, 'norm');
+    assert.deepEqual(v.loose, v.w);
+  });
+
+  it('steps are counted from 1', () => {
+    assert.throws(() => adamWScalars(0, 0.1), /step number from 1, got 0/);
+  });
+});
+
+describe('schedules against transformers', () => {
+  const cases: [string, ScheduleConfig][] = [
+    ['cosine', { kind: 'cosine', learningRate: 0.01, totalSteps: 20, warmupSteps: 4 }],
+    ['linear', { kind: 'linear', learningRate: 0.01, totalSteps: 20, warmupSteps: 4 }],
+    ['constant', { kind: 'constant', learningRate: 0.01, totalSteps: 20, warmupSteps: 4 }],
+    ['cosine-min', { kind: 'cosine', learningRate: 0.01, totalSteps: 20, warmupSteps: 3, minRatio: 0.1 }],
+  ];
+  for (const [name, schedule] of cases)
+    it(name, () => {
+      const { rates } = golden(`schedule.${name}`);
+      rates.forEach((rate, step) => {
+        const found = learningRateAt(step, schedule);
+        assert.ok(Math.abs(found - rate) < 1e-9, `step ${step}: expected ${rate}, got ${found}`);
+      });
+    });
+
+  it('stays at its end after the last step, where transformers lets the cosine rise again', () => {
+    for (const [name, schedule] of cases)
+      assert.equal(learningRateAt(30, schedule), learningRateAt(20, schedule), name);
+  });
+
+  it('refuses a warm-up longer than the run, and negative steps', () => {
+    const bad: ScheduleConfig = { kind: 'linear', learningRate: 1, totalSteps: 5, warmupSteps: 6 };
+    assert.throws(() => learningRateAt(0, bad), /warmupSteps <= totalSteps/);
+    assert.throws(() => learningRateAt(-1, { ...bad, warmupSteps: 2 }), /step/);
+  });
+});
+
+describe('cross-entropy against PyTorch', () => {
+  after(closeDevices);
+  const logits = (name: string): Tensor => param(name, [2, 5, 7], 4);
+  const labels = ints('crossEntropy.labels', [2, 5], 7);
+  const mask = tensor([
+    [0, 1, 1, 1, 0],
+    [1, 0, 0, 1, 1],
+  ]);
+
+  it('tokenLogProbs', () =>
+    checkLayer('tokenLogProbs', { logits: logits('crossEntropy.logits') }, (l) => tokenLogProbs(l.logits, labels)));
+  it('crossEntropy over a mask', async () => {
+    const step = valueAndGrad((l: Tensor) => crossEntropy(l, labels, mask));
+    const { value, grads } = step(logits('crossEntropy.logits'));
+    await assertGolden('crossEntropy', { loss: value.loss, logits: grads });
+    assert.equal(await value.count.item(), 6);
+  });
+  it('a batch without a single token gives 0, with gradients 0', async () => {
+    const step = valueAndGrad((l: Tensor) => crossEntropy(l, labels, mask.mul(0)));
+    const { value, grads } = step(logits('crossEntropy.logits'));
+    const v = await valuesOf({ loss: value.loss, grads });
+    assert.deepEqual([...v.loss, ...new Set(v.grads.map(Math.abs))], [0, 0]);
+  });
+});
+
+describe('gradient accumulation', () => {
+  after(closeDevices);
+
+  // The rows have 1, 5, 0, 3, 2 and 4 tokens that count: a mean of the parts' means would be wrong.
+  const batch = {
+    x: param('accumulate.x', [6, 5, 4]),
+    labels: ints('accumulate.labels', [6, 5], 3),
+    mask: lengthMask([1, 5, 0, 3, 2, 4], 5),
+    scale: tensor(0.5),
+  };
+  const params = { layer: { weight: param('accumulate.weight', [3, 4]), bias: param('accumulate.bias', [3]) } };
+  const loss = (p: typeof params, b: typeof batch): { loss: Tensor; count: Tensor } =>
+    crossEntropy(linear(p.layer, b.x).mul(b.scale), b.labels, b.mask);
+  const flat = ({ value, grads }: { value: { loss: Tensor; count: Tensor }; grads: typeof params }) => ({
+    ...value,
+    ...grads.layer,
+  });
+
+  for (const parts of [1, 2, 3, 6])
+    it(`${parts} parts in one program give the gradient of the whole batch`, async () => {
+      const whole = await valuesOf(flat(valueAndGrad(loss)(params, batch)));
+      const cut = await valuesOf(flat(await jit(accumulate(loss, parts))(params, batch)));
+      assert.deepEqual([...cut.count], [15]);
+      for (const key of Object.keys(whole)) assertClose(cut[key], whole[key], key, 1e-6);
+    });
+
+  it('parts in several calls, too, with a donated sum', async () => {
+    const whole = await valuesOf(flat(valueAndGrad(loss)(params, batch)));
+    const add = jit(
+      (sum: ReturnType<typeof accumulatorInit<typeof params>>, p: typeof params, b: typeof batch) => {
+        const { value, grads } = valueAndGrad(loss)(p, b);
+        return accumulatorAdd(sum, { ...value, grads });
+      },
+      { donate: [0] },
+    );
+    let sum = accumulatorInit(params);
+    for (const i of [0, 1, 2])
+      sum = await add(
+        sum,
+        params,
+        treeMap(batch, (t) => (t.rank ? t.slice([2 * i, 2 * i + 2]) : t)),
+      );
+    const mean = accumulatorMean(sum);
+    const found = await valuesOf({ loss: mean.loss, count: sum.count, ...mean.grads.layer });
+    for (const key of Object.keys(whole)) assertClose(found[key], whole[key], key, 1e-6);
+  });
+
+  it('a sum of nothing is 0', async () => {
+    const { loss: mean, grads } = accumulatorMean(accumulatorInit(params));
+    const v = await valuesOf({ mean, w: grads.layer.weight });
+    assert.deepEqual([...v.mean, ...new Set(v.w)], [0, 0]);
+  });
+
+  it('a batch that cannot be cut evenly is named', () => {
+    assert.throws(
+      () => accumulate(loss, 4)(params, batch),
+      /accumulate: expected a first axis divisible by 4, got \[6/,
+    );
+    assert.throws(() => accumulate(loss, 0), /at least 1 part/);
+  });
+});
+
+describe('padding and dropout', () => {
+  after(closeDevices);
+
+  it('masks from lengths, on either side, from numbers or a tensor', async () => {
+    const right = lengthMask([2, 0, 3], 3);
+    const left = lengthMask(tensor(Int32Array.of(2, 0, 3)), 3, 'left');
+    const keys = paddingMask(right);
+    await evaluate(right, left);
+    assert.deepEqual(await right.tolist(), [
+      [true, true, false],
+      [false, false, false],
+      [true, true, true],
+    ]);
+    assert.deepEqual(await left.tolist(), [
+      [false, true, true],
+      [false, false, false],
+      [true, true, true],
+    ]);
+    assert.deepEqual(keys.shape, [3, 1, 1, 3]);
+  });
+  it('positions count tokens, not padding', async () => {
+    const mask = tensor([
+      [0, 0, 1, 1],
+      [1, 1, 1, 0],
+    ]);
+    assert.deepEqual(await maskedPositions(mask).tolist(), [
+      [0, 0, 0, 1],
+      [0, 1, 2, 2],
+    ]);
+  });
+  it('bad lengths and shapes are named', () => {
+    assert.throws(() => lengthMask([4], 3), /lengths from 0 to 3, got 4/);
+    assert.throws(() => lengthMask([-1], 3), /got -1/);
+    assert.throws(() => paddingMask(tensor([1, 1])), /mask \[B, T\]/);
+    assert.throws(() => maskedPositions(tensor([1, 1])), /mask \[B, T\]/);
+  });
+
+  it('dropout drops by the given noise, keeps the mean, and passes gradients where it kept', async () => {
+    const n = 20000;
+    const x = tensor(new Float32Array(n).fill(1));
+    const noise = tensor(new Random(5, 'dropout').uniforms(n));
+    const { value, grads } = valueAndGrad((t: Tensor) => dropout(t, noise, 0.25).sum())(x);
+    const v = await valuesOf({ y: dropout(x, noise, 0.25), grads, value, noise });
+    v.y.forEach((y, i) => assert.equal(y, v.noise[i] < 0.25 ? 0 : Math.fround(1 / 0.75)));
+    assert.deepEqual(v.grads, v.y);
+    // Five standard deviations of the mean.
+    assert.ok(Math.abs(v.value[0] / n - 1) < 5 * Math.sqrt(0.25 / 0.75 / n));
+    assert.equal(dropout(x, noise, 0), x);
+    assert.throws(() => dropout(x, noise, 1), /rate from 0 to below 1/);
+  });
+});
