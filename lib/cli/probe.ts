@@ -15,7 +15,10 @@ async function tryDevice(device: string): Promise<number> {
 const end = (ok: boolean, text: string): void =>
   void process.stdout.write(JSON.stringify({ ok, text }) + '\n', () => process.exit(0));
 
+/** The runtime's messages begin with its own source files and conditions; the reason comes last. */
+const reason = (text: string): string => /(?:Failed|failed|Unable|cannot) .*/.exec(text)?.[0] ?? text;
+
 tryDevice(process.argv[2] ?? 'cpu').then(
   (milliseconds) => end(true, `works (${milliseconds.toFixed(0)} ms to start)`),
-  (error: Error) => end(false, error.message.split('\n')[0]),
+  (error: Error) => end(false, reason(error.message.split('\n')[0])),
 );

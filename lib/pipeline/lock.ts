@@ -10,6 +10,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelledError } from '../errors';
+import { checkCancelled } from '../runtime/cancel';
 
 const LOCK = /^\.lock-(\d+)-(\w+)-([0-9a-f]{8})$/;
 const POLL_MS = 200;
@@ -78,6 +79,7 @@ export async function lockFolder(
     }
     if (!told) onWait(holders[0]);
     told = true;
+    checkCancelled(`waiting for ${dir}`);
     // A random share keeps two that met from meeting again.
     try {
       await sleep(POLL_MS * (0.5 + Math.random()), undefined, { signal });

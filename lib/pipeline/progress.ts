@@ -1,7 +1,9 @@
 /**
- * How a run tells of itself: events to a callback, and their rendering as progress bars by a display that is put in from
- * outside (a notebook's or a terminal's).
+ * How a run tells of itself: events to a callback, and their rendering as progress bars on a display: by default the
+ * notebook's or the terminal's.
  */
+import { notebook, show } from '../report/display/hook';
+import { progress } from '../report/display/progress';
 
 /** What a run says while it works. */
 export type RunEvent =
@@ -21,7 +23,8 @@ export interface ProgressBar {
 /** Where events are shown. */
 export interface RunDisplay {
   message(text: string): void;
-  progress(options: { total: number; label: string; unit?: string }): ProgressBar;
+  /** `initial` units were done before, by an interrupted run. */
+  progress(options: { total: number; label: string; unit: string; initial: number }): ProgressBar;
 }
 
 /** Turns events into one bar for each experiment, and messages. */
@@ -32,8 +35,9 @@ export function showOn(display: RunDisplay): OnProgress {
     let bar = bars.get(event.experiment);
     if (event.kind === 'progress') {
       if (!bar) {
-        bar = display.progress({ total: event.total, label: event.experiment, unit: 'step' });
-        bars.set(event.experiment, bar);
+        const { done, total, experiment } = event;
+        bar = display.progress({ total, label: experiment, unit: 'steps', initial: done });
+        bars.set(experiment, bar);
       }
       return bar.update(event.done, event.info);
     }
@@ -43,9 +47,15 @@ export function showOn(display: RunDisplay): OnProgress {
   };
 }
 
-let standard: OnProgress = () => undefined;
+/** A notebook's output, or the terminal's stderr. */
+const standardDisplay: RunDisplay = {
+  message: (text) => (notebook() ? show({ 'text/plain': text }) : void process.stderr.write(`${text}\n`)),
+  progress,
+};
 
-/** Sets what happens to the events of runs whose caller gives no callback of its own. Silent at first. */
+let standard: OnProgress = showOn(standardDisplay);
+
+/** Sets what happens to the events of runs whose caller gives no callback of its own. */
 export function setDefaultProgress(onProgress: OnProgress): void {
   standard = onProgress;
 }

@@ -11,6 +11,7 @@ import type { Check } from '../../lib/cli/checks';
 import { doctor } from '../../lib/cli/doctor';
 import { main } from '../../lib/cli/program';
 import { parseSettings } from '../../lib/cli/run';
+import { setDefaultProgress } from '../../lib/pipeline';
 import { report, UsageError } from '../../lib/cli/status';
 
 const MAIN = path.resolve(__dirname, '../../lib/cli/main.js');
@@ -30,6 +31,7 @@ describe('cli', () => {
     process.env.OMNILAB_RUNS = root;
     process.env.OMNILAB_PROFILE = 'smoke';
     delete process.env.OMNILAB_DEBUG;
+    setDefaultProgress(() => undefined);
   });
   afterEach(() => {
     process.env = { ...saved };
@@ -112,7 +114,10 @@ describe('cli', () => {
     child.stderr.on('data', (chunk) => (errors += String(chunk)));
     const log = () =>
       (fs.readdirSync(root, { recursive: true }) as string[]).find((f) => /fit.*metrics\.jsonl$/.test(f));
-    while (!log() || fs.statSync(path.join(root, log()!)).size < 1000) await new Promise((r) => setTimeout(r, 5));
+    while (!log() || fs.statSync(path.join(root, log()!)).size < 1000) {
+      assert.equal(child.exitCode, null, errors);
+      await new Promise((r) => setTimeout(r, 5));
+    }
     child.kill('SIGINT');
     const code = await new Promise((resolve) => child.on('close', resolve));
     assert.equal(code, 130, errors);

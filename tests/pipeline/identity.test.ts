@@ -14,6 +14,7 @@ import {
   registerExperiment,
   run,
   runSeeds,
+  setDefaultProgress,
 } from '../../lib/pipeline';
 import type { ParentRef } from '../../lib/pipeline';
 import { hashFiles, reachableFiles } from '../../lib/pipeline/code-version';
@@ -27,6 +28,7 @@ describe('pipeline: identity', () => {
   before(() => {
     root = fs.mkdtempSync(path.join(os.tmpdir(), 'omnilab-identity-'));
     process.env.OMNILAB_RUNS = path.join(root, 'runs');
+    setDefaultProgress(() => undefined);
   });
   after(() => {
     process.env = { ...saved };

@@ -27,7 +27,7 @@ describe('pipeline: reproduce', () => {
     ran.push(name);
     environment = env;
     trouble[name]?.();
-    if (name === 'a') await run('toy/fit', { profile: env.OMNILAB_PROFILE });
+    if (name === 'a') await run('toy/fit', { profile: env.OMNILAB_PROFILE, onProgress: () => undefined });
     for (const made of notebooks.find((n) => n.path.endsWith(`${name}.ipynb`))!.outputs) {
       const target = path.join(env.OMNILAB_FIGURES, made);
       fs.mkdirSync(path.dirname(target), { recursive: true });
@@ -163,6 +163,35 @@ describe('pipeline: reproduce', () => {
     assert.equal(path.basename(figuresDir('laptop')), 'figures');
     assert.ok(!figuresDir('laptop').startsWith(process.env.OMNILAB_RUNS!));
     assert.equal(figuresDir('smoke'), path.join(root, 'runs/smoke/figures'));
+  });
+
+  it('runs a notebook on the kernel, with the settings in its environment', async function () {
+    this.timeout(120_000);
+    const source = [
+      "import { writeFileSync } from 'node:fs';\n",
+      "import { currentProfile, currentSeeds, parseProfile } from 'omnilab/pipeline';\n",
+      "writeFileSync(process.env.OMNILAB_FIGURES + '/c.png', `${parseProfile(currentProfile())} ${currentSeeds()}`);",
+    ];
+    const cell = { cell_type: 'code', id: 'one', metadata: {}, outputs: [], execution_count: null, source };
+    const file = path.join(root, 'notebooks/more/c.ipynb');
+    fs.writeFileSync(file, JSON.stringify({ cells: [cell], metadata: {}, nbformat: 4, nbformat_minor: 5 }));
+    const made = await go({ only: 'more/c', seeds: 2, quiet: true, runNotebook: undefined });
+    assert.equal(made.status, 'ok', lines.join('\n'));
+    assert.equal(fs.readFileSync(path.join(made.figures, 'c.png'), 'utf8'), 'smoke 0,1');
+    assert.match(fs.readFileSync(path.join(made.figures, 'notebooks/more/c.ipynb'), 'utf8'), /"execution_count": 1/);
+    assert.deepEqual(states(await go({ only: 'more/c', seeds: 2, runNotebook: undefined })), ['more/c current']);
+    fs.writeFileSync(
+      file,
+      JSON.stringify({
+        cells: [{ ...cell, source: 'throw new Error("no luck")' }],
+        metadata: {},
+        nbformat: 4,
+        nbformat_minor: 5,
+      }),
+    );
+    const failed = await go({ only: 'more/c', quiet: true, runNotebook: undefined });
+    assert.deepEqual([failed.status, failed.notebooks[0].status], ['failed', 'failed']);
+    assert.match(failed.notebooks[0].error!, /code cell 1: Error: no luck/);
   });
 
   it('prints times', () => assert.deepEqual([4.25, 75, 3700].map(duration), ['4.3 s', '1 min 15 s', '1 h 1 min']));
