@@ -11,6 +11,7 @@ import {
   smooth,
   wrapText,
 } from '../../lib/report';
+import { tickLabels } from '../../lib/report/figures/tickLabels';
 import { placeLabels } from '../../lib/report/figures/placeLabels';
 
 const axes = { x: { title: 'x' }, y: { title: 'y' } };
@@ -62,6 +63,19 @@ describe('figure helpers', () => {
     assert.match(placeLabels([{ text: 'a long label', x: 398, y: 150 }], size)[0], /left/);
     const [a, b] = placeLabels([{ text: 'first', x: 200, y: 150 }, { text: 'second', x: 204, y: 152 }], size); // prettier-ignore
     assert.notEqual(a, b);
+  });
+
+  it('sets names of an axis level where they fit, else turned on one line', () => {
+    assert.deepEqual(tickLabels(['SFT', 'two words'], 60), {
+      ticktext: ['SFT', 'two<br>words'],
+      tickangle: 0,
+      extraHeight: 0,
+      left: 0,
+    });
+    const turned = tickLabels(['a rather long name', 'b'], 40);
+    assert.deepEqual([turned.ticktext[0], turned.tickangle], ['a rather long name', -40]);
+    assert.ok(turned.extraHeight > 40);
+    assert.equal(tickLabels(['a rather long name', 'b'], 15).tickangle, -90);
   });
 
   it('refuses values that would be drawn wrongly', () => {

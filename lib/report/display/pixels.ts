@@ -146,7 +146,8 @@ export function gridPng(images: Pixels[], options: GridOptions = {}): Uint8Array
   images.forEach((image, i) => {
     const x = gap + (i % columns) * (cell.width + gap);
     const y = gap + Math.floor(i / columns) * (cell.height + gap);
-    context.drawImage(canvasOf(image), x, y, image.width * scale, image.height * scale);
+    const left = x + Math.floor((cell.width - image.width * scale) / 2);
+    context.drawImage(canvasOf(image), left, y, image.width * scale, image.height * scale);
     if (!captions) return;
     context.fillStyle = '#222222';
     let text = captions[i];

@@ -13,6 +13,7 @@ import {
   type FigureOptions,
 } from '../figureStyle';
 import { formatNumber } from '../numbers';
+import { tickLabels } from './tickLabels';
 
 export interface BarGroup {
   /** Legend entry, for instance a method. */
@@ -47,11 +48,10 @@ export function barFigure(options: BarFigureOptions): Figure {
   const labelled = options.valueLabels ?? categories.length * groups.length <= 16;
   const layout = baseLayout(options, groups.map((g) => g.name)); // prettier-ignore
   const width = layout.width as number;
+  const margin = layout.margin as { l: number };
   const perCategory = (width - (groups.length > 1 ? 320 : 130)) / categories.length;
-  // Labels that do not fit side by side are turned; wrapped ones stay legible without turning.
-  const limit = Math.max(10, Math.floor(perCategory / 8));
-  const ticks = categories.map((category) => wrapText(category, limit));
-  const longest = Math.max(...ticks.flatMap((tick) => tick.split('<br>').map((line) => line.length)));
+  const { ticktext, tickangle, extraHeight, left } = tickLabels(categories, perCategory);
+  const height = options.height ?? (layout.height as number) + extraHeight;
   const data = groups.map((group, i) => {
     const { color, hatching } = seriesStyle(i);
     const labels = group.values.map((value) => (value === null ? 'n/a' : labelled ? formatNumber(value) : ''));
@@ -78,6 +78,8 @@ export function barFigure(options: BarFigureOptions): Figure {
     data,
     layout: {
       ...layout,
+      height,
+      margin: { ...margin, l: Math.max(margin.l, left) },
       barmode: 'group',
       bargap: 0.25,
       bargroupgap: 0.04,
@@ -85,11 +87,12 @@ export function barFigure(options: BarFigureOptions): Figure {
         ...axisLayout({ title: options.xTitle ?? '' }, width - 160, where),
         tickmode: 'array',
         tickvals: categories.map((_, k) => k),
-        ticktext: ticks,
-        tickangle: longest * 7.6 > perCategory ? -40 : 0,
+        ticktext,
+        tickangle,
+        ticklabeloverflow: 'allow',
         showgrid: false,
       },
-      yaxis: axisLayout(options.y, (layout.height as number) - 140, where, extentOf(groups.map((g) => g.values))),
+      yaxis: axisLayout(options.y, height - extraHeight - 140, where, extentOf(groups.map((g) => g.values))),
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { Figure } from '../figure';
 import { axisLayout, baseLayout, checkNames, checkValues, wrapText, type FigureOptions } from '../figureStyle';
 import { formatNumber } from '../numbers';
+import { tickLabels } from './tickLabels';
 
 export interface HeatmapFigureOptions extends FigureOptions {
   /** Names of the columns and rows; rows are drawn from the top. */
@@ -31,8 +32,8 @@ export function heatmapFigure(options: HeatmapFigureOptions): Figure {
   const labelled = options.valueLabels ?? rows.length * columns.length <= 200;
   const layout = baseLayout(options, []);
   const width = layout.width as number;
-  const ticks = columns.map((name) => wrapText(name, Math.max(12, Math.floor((width - 300) / columns.length / 8))));
-  const longest = Math.max(...ticks.flatMap((tick) => tick.split('<br>').map((line) => line.length)));
+  const margin = layout.margin as { l: number };
+  const { ticktext, tickangle, extraHeight, left } = tickLabels(columns, (width - 300) / columns.length);
   const known = values.flat().filter((v): v is number => v !== null);
   const [low, high] = range ?? [Math.min(...known), Math.max(...known)];
   const annotations = values.flatMap((row, i) =>
@@ -56,7 +57,7 @@ export function heatmapFigure(options: HeatmapFigureOptions): Figure {
     ticktext: labels,
     showgrid: false,
   });
-  const height = options.height ?? Math.max(420, rows.length * 30 + 220);
+  const height = options.height ?? Math.max(420, rows.length * 30 + 220) + extraHeight;
   return {
     data: [
       {
@@ -69,17 +70,19 @@ export function heatmapFigure(options: HeatmapFigureOptions): Figure {
         zmax: high === low ? low + 1 : high,
         xgap: 1,
         ygap: 1,
-        colorbar: { title: { text: wrapText(options.valueTitle, 22), side: 'right' }, thickness: 16, outlinewidth: 0 },
+        colorbar: { title: { text: wrapText(options.valueTitle, Math.floor((height - extraHeight - 160) / 8)), side: 'right' }, thickness: 16, outlinewidth: 0 },
       },
     ],
     layout: {
       ...layout,
       height,
+      margin: { ...margin, l: Math.max(margin.l, left) },
       plot_bgcolor: '#D9D9D9',
       annotations,
       xaxis: {
-        ...axis(options.xTitle ?? '', width - 260, ticks),
-        tickangle: longest * 7.6 > (width - 300) / columns.length ? -40 : 0,
+        ...axis(options.xTitle ?? '', width - 260, ticktext),
+        tickangle,
+        ticklabeloverflow: 'allow',
       },
       yaxis: {
         ...axis(options.yTitle ?? '', height - 160, rows.map((name) => wrapText(name, 30))), // prettier-ignore
