@@ -2,7 +2,8 @@
  * LoRA (Hu et al. 2021): low-rank updates of chosen linear layers. The adapter is a tree of its own beside the frozen
  * parameters, so that only it is differentiated and stored, and the reference policy is the same model without it.
  */
-import { ArgumentError } from '../errors';
+import { ArgumentError, ShapeError } from '../errors';
+import { showShape } from '../graph/shape';
 import { Tensor } from '../graph/tensor';
 import { tensorsOf } from '../graph/tree';
 import { filled, uniform } from './init';
@@ -84,6 +85,7 @@ function rebuild<P>(
     const update = adapter[path];
     if (update) {
       left.delete(path);
+      checkFit(path, node as LinearParams, update);
       return change(node as LinearParams, update);
     }
     if (node instanceof Tensor || typeof node !== 'object' || node === null) return node;
@@ -99,6 +101,17 @@ function rebuild<P>(
       'load the adapter beside the model that it was trained on',
     );
   return out;
+}
+
+function checkFit(path: string, layer: LinearParams, { A, B }: { A: Tensor; B: Tensor }): void {
+  const [outputs, inputs] = layer.weight?.shape ?? [];
+  const fits = A.rank === 2 && B.rank === 2 && A.shape[1] === inputs && B.shape[0] === outputs;
+  if (!fits || A.shape[0] !== B.shape[1])
+    throw new ShapeError(
+      'lora',
+      `expected A [rank, ${inputs}] and B [${outputs}, rank] for ${path}, got ${showShape(A.shape)} and ${showShape(B.shape)}`,
+      'load the adapter beside the model that it was trained on',
+    );
 }
 
 /** Names and values as PEFT stores them: base_model.model.<path>.lora_A.weight and lora_B.weight. */
