@@ -16,6 +16,6 @@ export { setDefaultProgress, showOn } from './progress';
 export type { OnProgress, ProgressBar, RunDisplay, RunEvent } from './progress';
 export { duration, reproduce } from './reproduce';
 export type { NotebookResult, NotebookRunner, Reproduction, ReproduceOptions } from './reproduce';
-export { currentDevice, currentProfile, currentSeeds, run, runSeeds } from './run';
+export { currentDevice, currentFigures, currentProfile, currentSeeds, run, runSeeds } from './run';
 export type { RunOptions } from './run';
 export { Run } from './run-result';

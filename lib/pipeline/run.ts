@@ -4,7 +4,8 @@
  */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { CancelledError } from '../errors';
+import { ArgumentError, CancelledError } from '../errors';
+import { isTemporaryName } from '../io/atomic';
 import { cancellable, checkCancelled } from '../runtime/cancel';
 import { CheckpointFolder } from './checkpoint';
 import type { Stored } from './checkpoint';
@@ -16,6 +17,7 @@ import { lockFolder } from './lock';
 import { encodeNumbers, writeJson } from './manifest';
 import type { Manifest } from './manifest';
 import { MetricsLog } from './metrics-log';
+import { figuresDir } from './paths';
 import { DEFAULT_SEEDS, parseProfile } from './profile';
 import type { Profile } from './profile';
 import { defaultProgress } from './progress';
@@ -45,9 +47,18 @@ interface Settings {
 export const currentProfile = (): Profile => parseProfile(process.env.OMNILAB_PROFILE || 'laptop');
 export const currentDevice = (): string => process.env.OMNILAB_DEVICE || 'cpu';
 
+/** Where this notebook's figures and tables go: OMNILAB_FIGURES, else the profile's folder. */
+export const currentFigures = (): string => path.resolve(process.env.OMNILAB_FIGURES || figuresDir(currentProfile()));
+
 /** Seeds 0, 1, ...: as many as OMNILAB_SEEDS says, or the profile's number. */
 export function currentSeeds(profile = currentProfile()): number[] {
   const count = Number(process.env.OMNILAB_SEEDS || DEFAULT_SEEDS[profile]);
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new ArgumentError(
+      'OMNILAB_SEEDS',
+      `expected a number of seeds, got "${process.env.OMNILAB_SEEDS}"`,
+      'set it to 3, say',
+    );
   return Array.from({ length: count }, (_, seed) => seed);
 }
 
@@ -144,7 +155,12 @@ async function make(plan: Plan, dir: string, parents: Run[], settings: Settings)
     log.matches(logged) ? null : 'metrics.jsonl has changed since it was written',
   );
   if (!latest) await clearRun(dir);
-  else message(`going on from step ${latest.step}`);
+  else {
+    message(`going on from step ${latest.step}`);
+    // What writes left that a kill cut short.
+    for (const name of (await fs.readdir(dir)).filter(isTemporaryName))
+      await fs.rm(path.join(dir, name), { recursive: true });
+  }
   log.truncate(latest?.log.bytes ?? 0, latest?.step ?? -1);
 
   const began = performance.now();
@@ -208,7 +224,10 @@ async function make(plan: Plan, dir: string, parents: Run[], settings: Settings)
   } catch (error) {
     const known = error instanceof Error ? error : new Error(String(error));
     const cancelled = known instanceof CancelledError || signal.aborted;
-    await write({ status: cancelled ? 'cancelled' : 'failed', error: known.stack ?? known.message });
+    // A disk that is full must not hide the error that came first.
+    await write({ status: cancelled ? 'cancelled' : 'failed', error: known.stack ?? known.message }).catch((e: Error) =>
+      message(`the manifest could not be written: ${e.message}`),
+    );
     onProgress({ kind: 'end', experiment: experiment.name, error: known });
     throw error;
   }

@@ -97,9 +97,12 @@ describe('pipeline: resume', () => {
   it('cuts a torn last line off the log, and steps after the checkpoint', async () => {
     await failAt(37);
     fs.appendFileSync(path.join(dirOfFit(), 'metrics.jsonl'), '{"step":37,"lo');
+    const temporary = path.join(dirOfFit(), '.model.safetensors.tmp-1-00000000');
+    fs.writeFileSync(temporary, 'half a model');
     await fit();
     assert.deepEqual(files(), straight);
     assert.ok(messages.includes('going on from step 30'), messages.join());
+    assert.ok(!fs.existsSync(temporary));
   });
 
   it('keeps two checkpoints at work, and falls back to the older one when the newer is damaged', async () => {
