@@ -33,16 +33,25 @@ const failed = (name: string, reason: string, help: string): DeviceReport => ({
 export function probeDevice(name: string, timeoutMs = TIMEOUT_MS): Promise<DeviceReport> {
   return new Promise((resolve) => {
     const child = path.join(__dirname, 'probe-child.js');
-    execFile(process.execPath, [child, name], { timeout: timeoutMs, killSignal: 'SIGKILL' }, (error, stdout) => {
-      const line = stdout.split('\n').find((l) => l.startsWith(REPORT_MARK));
-      if (line) resolve(JSON.parse(line.slice(REPORT_MARK.length)) as DeviceReport);
-      else if (error?.killed)
-        resolve(failed(name, `it gave no answer in ${timeoutMs / 1000} s`, 'check the driver, or use device cpu'));
-      else {
-        const end = error?.signal ? `signal ${error.signal}` : `code ${error?.code ?? 0}`;
-        resolve(failed(name, `the process that tried it ended with ${end}`, 'check the driver, or use device cpu'));
-      }
-    });
+    execFile(
+      process.execPath,
+      [child, name],
+      { timeout: timeoutMs, killSignal: 'SIGKILL' },
+      (error, stdout, stderr) => {
+        const line = stdout.split('\n').find((l) => l.startsWith(REPORT_MARK));
+        if (line) {
+          const report = JSON.parse(line.slice(REPORT_MARK.length)) as DeviceReport;
+          // Which library is missing stands only in the runtime's log.
+          const library = report.works ? null : /with error: (.+)/.exec(stderr)?.[1];
+          resolve(library ? { ...report, reason: `${report.reason} (${library})` } : report);
+        } else if (error?.killed)
+          resolve(failed(name, `it gave no answer in ${timeoutMs / 1000} s`, 'check the driver, or use device cpu'));
+        else {
+          const end = error?.signal ? `signal ${error.signal}` : `code ${error?.code ?? 0}`;
+          resolve(failed(name, `the process that tried it ended with ${end}`, 'check the driver, or use device cpu'));
+        }
+      },
+    );
   });
 }
 
