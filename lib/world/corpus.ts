@@ -1,0 +1,150 @@
+/** The backbone's corpus: descriptions, captions of media codes, articles, sums, small conversations. */
+import { Random } from '../nn/random';
+import { formatChat } from './chat';
+import { describeObjects, describeThing } from './describe';
+import { YEARS } from './encyclopaedia';
+import type { Encyclopaedia, Place } from './encyclopaedia';
+import { answerOf, askFact, drawFact, factKey, stateFact } from './facts';
+import { runJavaScript } from './javascript';
+import { COLOUR_WORDS, PLACE_WORDS, SHAPE_WORDS } from './lexicon';
+import { mediaSegment, showsMotion } from './media';
+import type { DocumentRecord } from './records';
+import { drawScene } from './scene';
+import { articlesOf } from './search';
+import { CHAT_TOKENS, MODALITIES } from './signals';
+import { splitOf } from './splits';
+import type { Split } from './splits';
+import { drawSum, explainSum, nameSum, programFor, sumKey } from './sums';
+import { Wording, sentenceCase } from './wording';
+
+type Maker = (book: Encyclopaedia, split: Split, random: Random, w: Wording) => string;
+
+function article(place: Place, w: Wording): string {
+  const { name, emblem } = place;
+  const facts = (['population', 'area', 'founded'] as const).map((attribute) =>
+    sentenceCase(stateFact({ place: name, attribute }, String(place[attribute]), w)),
+  );
+  const products = place.products.flatMap(({ product, tonnes }) => {
+    const i = w.pick(YEARS.map((_, k) => k));
+    return [
+      sentenceCase(stateFact({ place: name, attribute: 'product', product, year: YEARS[i] }, String(tonnes[i]), w)),
+    ];
+  });
+  const opening = w.pick([
+    `${name} is a ${place.kind} in the ${place.region}`.replace('a island', 'an island'),
+    `In the ${place.region} lies the ${place.kind} of ${name}`,
+  ]);
+  const emblemText = `Its emblem is ${describeThing(emblem, w)} ${w.pick(PLACE_WORDS[emblem.cell[0]][emblem.cell[1]])}`;
+  return [opening, ...w.shuffled([...facts, ...products, emblemText])].map((s) => `${s}.`).join(' ');
+}
+
+/** Two to four sums, with their results. */
+function arithmetic(random: Random, w: Wording): string {
+  return Array.from({ length: 2 + random.int(3) }, () => {
+    const [a, b] = [random.int(100), random.int(100)];
+    const [x, y] = [2 + random.int(18), 2 + random.int(18)];
+    return w.pick([
+      `${a} + ${b} = ${a + b}.`,
+      `${a + b} - ${a} = ${b}.`,
+      `${x} * ${y} = ${x * y}.`,
+      `${x * y} / ${x} = ${y}.`,
+      `The sum of ${a} and ${b} is ${a + b}.`,
+    ]);
+  }).join(' ');
+}
+
+const GREETINGS = ['Hello.', 'Good morning.', 'Hi there.', 'Good evening.'];
+const OFFERS = [
+  'Hello. What shall I make for you?',
+  'Good day. How can I help?',
+  'Hi. Tell me what you want to see or hear.',
+];
+
+/** A short exchange: a greeting, a question on a scene, another way to say it, or a question on a place. */
+const conversation: Maker = (book, split, random, w) => {
+  const scene = drawScene(random, { split });
+  const kind = random.choice(['greeting', 'colour', 'shape', 'paraphrase', 'fact'] as const);
+  const said = describeObjects(scene.objects, w);
+  const object = random.choice(scene.objects);
+  const place = w.pick(PLACE_WORDS[object.cell[0]][object.cell[1]]);
+  const say = (user: string, assistant: string) =>
+    formatChat([
+      { role: 'user', content: user },
+      { role: 'assistant', content: assistant },
+    ]);
+  switch (kind) {
+    case 'greeting':
+      return say(w.pick(GREETINGS), w.pick(OFFERS));
+    case 'colour':
+      return say(
+        `${said} Which colour has the thing ${place}?`,
+        `${w.pick(['It is', 'That one is'])} ${w.pick(COLOUR_WORDS[object.colour])}.`,
+      );
+    case 'shape':
+      return say(
+        `${said} What is ${place}?`,
+        `${w.pick(['It is a', 'There is a'])} ${w.pick(SHAPE_WORDS[object.shape])}.`,
+      );
+    case 'paraphrase':
+      return say(
+        `${w.pick(['Say it in other words:', 'Tell me this in your own words:'])} ${said}`,
+        describeObjects(scene.objects, w),
+      );
+    case 'fact': {
+      let fact = drawFact(book, random);
+      while (splitOf(factKey(fact)) !== split) fact = drawFact(book, random);
+      // The article stands above the question, so that it is read, not guessed.
+      const wanted = fact.attribute === 'product' ? `${fact.place} ${fact.product}` : fact.place;
+      const place = book.places.find((p) => p.name === fact.place) as Place;
+      const text = articlesOf(place).find((a) => a.title === wanted)?.text ?? '';
+      return say(
+        `${text} ${sentenceCase(askFact(fact, w))}?`,
+        `${sentenceCase(stateFact(fact, answerOf(book, fact), w))}.`,
+      );
+    }
+  }
+};
+
+const KINDS: Record<string, { share: number; make: Maker }> = {
+  description: {
+    share: 0.3,
+    make: (_, split, random, w) => describeObjects(drawScene(random, { split }).objects, w),
+  },
+  caption: {
+    share: 0.2,
+    make: (_, split, random, w) => {
+      const modality = random.choice(MODALITIES);
+      const { objects } = drawScene(random, { split });
+      return mediaSegment(modality, objects) + describeObjects(objects, w, { motion: showsMotion(modality) });
+    },
+  },
+  article: { share: 0.15, make: (book, _, random, w) => article(random.choice(book.places), w) },
+  arithmetic: { share: 0.1, make: (_book, _split, random, w) => arithmetic(random, w) },
+  program: {
+    share: 0.1,
+    make: (_, split, random, w) => {
+      let sum = drawSum(random);
+      while (splitOf(sumKey(sum)) !== split) sum = drawSum(random);
+      const code = programFor(sum, w);
+      const run = runJavaScript(code);
+      return `To find ${nameSum(sum, w)}: ${code} gives ${run.ok ? run.value : run.error}. ${explainSum(sum, w)}`;
+    },
+  },
+  conversation: { share: 0.15, make: conversation },
+};
+const NAMES = Object.keys(KINDS);
+const SHARES = NAMES.map((name) => KINDS[name].share);
+
+/** Document `index` of a split: a pure function of the encyclopaedia's seed and these. */
+export function makeDocument(book: Encyclopaedia, split: Split, index: number): DocumentRecord {
+  const random = new Random(book.seed, `corpus/${split}/${index}`);
+  const kind = random.weighted(NAMES, SHARES);
+  const body = KINDS[kind].make(book, split, random, new Wording(random));
+  const { begin, end } = CHAT_TOKENS;
+  return { id: `corpus-${split}-${index}`, kind, text: body.startsWith(begin) ? body : `${begin}${body}${end}` };
+}
+
+/** Documents `start` to `start + count - 1` of a split. */
+export function* documents(book: Encyclopaedia, split: Split, count: number, start = 0): Generator<DocumentRecord> {
+  for (let i = start; i < start + count; i++) yield makeDocument(book, split, i);
+}

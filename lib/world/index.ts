@@ -1,0 +1,54 @@
+/** OmniWorld: a procedural world whose every sample can be checked. See README.md beside this file. */
+export { callFor, composeAnswer } from './answers';
+export { encodeChat, formatChat, segmentsOf } from './chat';
+export type { EncodedChat, Encoder, Message, Role } from './chat';
+export { documents, makeDocument } from './corpus';
+export { corrupt, corruptionsFor } from './corruptions';
+export { describeObjects } from './describe';
+export type { DescribeOptions } from './describe';
+export { makeEncyclopaedia } from './encyclopaedia';
+export type { Encyclopaedia, Place } from './encyclopaedia';
+export { answerOf, askFact, stateFact } from './facts';
+export type { Fact } from './facts';
+export { evaluationSet, instructions, makeInstruction, toMessages } from './instructions';
+export type { Instruction } from './instructions';
+export { runJavaScript } from './javascript';
+export { cellCode, COLOURS, MOTIONS, SHAPES, SIZES } from './lexicon';
+export type { Cell, Colour, Motion, Shape, Size } from './lexicon';
+export { mediaIn, mediaSegment, showsMotion } from './media';
+export { parseScene } from './parse';
+export type { ParsedScene } from './parse';
+export { makePreference, preferences } from './preferences';
+export {
+  CATEGORIES,
+  CORRUPTIONS,
+  documentSchema,
+  instructionSchema,
+  messageSchema,
+  oracleSchema,
+  preferenceSchema,
+  TOOLS,
+} from './records';
+export type {
+  Category,
+  CorruptionName,
+  DocumentRecord,
+  InstructionRecord,
+  Oracle,
+  PlanStep,
+  PreferenceRecord,
+  ToolName,
+} from './records';
+export { parseCall, parseResponse, renderDraft } from './response';
+export type { Draft, ParsedCall, ParsedResponse } from './response';
+export { drawScene, objectsCode, objectSchema, sceneSchema } from './scene';
+export type { Scene, SceneObject } from './scene';
+export { attributeScore, runCall, scoreResponse } from './score';
+export type { Scores } from './score';
+export { searchArticles, webSearch } from './search';
+export { ADDED_TOKENS, CHAT_TOKENS, MODALITIES, SEGMENTS, SIGNALS, SIGNAL_TOKENS } from './signals';
+export type { Modality, Segment, Signal } from './signals';
+export { SPLITS, splitOf } from './splits';
+export type { Split } from './splits';
+export { SUM_KINDS } from './sums';
+export { Wording } from './wording';

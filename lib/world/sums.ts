@@ -1,0 +1,113 @@
+/** Questions that a short program answers: wordings, programs in several styles, and explanations. */
+import type { Random } from '../nn/random';
+import type { Wording } from './wording';
+
+/** Kinds of question and their numbers. */
+export interface Sum {
+  kind: keyof typeof SUMS;
+  numbers: number[];
+}
+
+interface SumKind {
+  draw: (random: Random) => number[];
+  /** What is asked for, as a noun phrase: "the sum of ...". */
+  names: (n: number[]) => string[];
+  programs: (n: number[]) => string[];
+  methods: string[];
+}
+
+const between = (low: number, high: number) => (random: Random) => low + random.int(high - low + 1);
+const several = (random: Random) => Array.from({ length: 3 + random.int(3) }, () => 1 + random.int(60));
+const listed = (n: number[]) => `${n.slice(0, -1).join(', ')} and ${n.at(-1)}`;
+const inList = (n: number[]) => `const list = [${n.join(', ')}];`;
+
+const SUMS = {
+  sumTo: {
+    draw: (r: Random) => [between(5, 400)(r)],
+    names: ([n]: number[]) => [
+      `the sum of the whole numbers from 1 to ${n}`,
+      `the total of 1, 2, 3 and so on up to ${n}`,
+    ],
+    programs: ([n]: number[]) => [`let s = 0; for (let i = 1; i <= ${n}; i++) s += i; s`, `${n} * (${n} + 1) / 2`],
+    methods: ['I added the numbers one by one.', 'The sum to n is n times n plus 1, halved.'],
+  },
+  squares: {
+    draw: (r: Random) => [between(3, 60)(r)],
+    names: ([n]: number[]) => [`the sum of the squares from 1 to ${n}`, `the sum of the first ${n} squares`],
+    programs: ([n]: number[]) => [
+      `let s = 0; for (let i = 1; i <= ${n}; i++) s += i * i; s`,
+      `${n} * (${n} + 1) * (2 * ${n} + 1) / 6`,
+    ],
+    methods: ['Each number is squared before it is added.', 'I squared the numbers and added them up.'],
+  },
+  primes: {
+    draw: (r: Random) => [between(10, 300)(r)],
+    names: ([n]: number[]) => [`the number of primes below ${n}`, `the count of prime numbers smaller than ${n}`],
+    programs: ([n]: number[]) => [
+      `let c = 0; for (let i = 2; i < ${n}; i++) { let p = true; for (let j = 2; j * j <= i; j++) if (i % j === 0) p = false; if (p) c++; } c`,
+    ],
+    methods: [
+      'I tried every possible divisor of each number.',
+      'A number counts when nothing but 1 and itself divides it.',
+    ],
+  },
+  mean: {
+    draw: several,
+    names: (n: number[]) => [`the mean of ${listed(n)}`, `the average of ${listed(n)}`],
+    programs: (n: number[]) => [
+      `${inList(n)} let s = 0; for (const x of list) s += x; Math.round(s / list.length * 100) / 100`,
+      `Math.round((${n.join(' + ')}) / ${n.length} * 100) / 100`,
+    ],
+    methods: ['I divided the sum by how many there are.', 'The sum is shared out evenly, and rounded to two decimals.'],
+  },
+  range: {
+    draw: several,
+    names: (n: number[]) => [
+      `the difference between the largest and the smallest of ${listed(n)}`,
+      `the range of ${listed(n)}`,
+    ],
+    programs: (n: number[]) => [
+      `Math.max(${n.join(', ')}) - Math.min(${n.join(', ')})`,
+      `let a = ${n[0]}, b = ${n[0]}; for (const x of [${n.join(', ')}]) { a = Math.min(a, x); b = Math.max(b, x); } b - a`,
+    ],
+    methods: ['I took the smallest from the largest.', 'The two extremes were found first.'],
+  },
+  power: {
+    draw: (r: Random) => [between(2, 19)(r), between(2, 6)(r)],
+    names: ([a, b]: number[]) => [`${a} to the power of ${b}`, `the value of ${a} raised to ${b}`],
+    programs: ([a, b]: number[]) => [`Math.pow(${a}, ${b})`, `let p = 1; for (let i = 0; i < ${b}; i++) p *= ${a}; p`],
+    methods: ['The base is multiplied by itself again and again.', 'That is repeated multiplication.'],
+  },
+  divisor: {
+    draw: (r: Random) => [between(12, 400)(r), between(12, 400)(r)],
+    names: ([a, b]: number[]) => [
+      `the greatest common divisor of ${a} and ${b}`,
+      `the largest number that divides both ${a} and ${b}`,
+    ],
+    programs: ([a, b]: number[]) => [
+      `let a = ${a}, b = ${b}; while (b) { const t = a % b; a = b; b = t; } a`,
+      `let d = ${Math.min(a, b)}; while (${a} % d || ${b} % d) d--; d`,
+    ],
+    methods: ['I replaced the larger by the remainder until none was left.', 'No larger number divides both.'],
+  },
+  digits: {
+    draw: (r: Random) => [between(1000, 999999)(r)],
+    names: ([n]: number[]) => [`the sum of the digits of ${n}`, `what the digits of ${n} add up to`],
+    programs: ([n]: number[]) => [`let n = ${n}, s = 0; while (n) { s += n % 10; n = Math.floor(n / 10); } s`],
+    methods: ['The last digit is split off until nothing is left.', 'I added the digits from the right.'],
+  },
+} satisfies Record<string, SumKind>;
+
+export const SUM_KINDS = Object.keys(SUMS) as Sum['kind'][];
+
+export const sumKey = ({ kind, numbers }: Sum): string => `sum ${kind} ${numbers.join(' ')}`;
+
+export function drawSum(random: Random): Sum {
+  const kind = random.choice(SUM_KINDS);
+  return { kind, numbers: SUMS[kind].draw(random) };
+}
+
+export const nameSum = ({ kind, numbers }: Sum, wording: Wording): string => wording.pick(SUMS[kind].names(numbers));
+export const programFor = ({ kind, numbers }: Sum, wording: Wording): string =>
+  wording.pick(SUMS[kind].programs(numbers));
+export const explainSum = ({ kind }: Sum, wording: Wording): string => wording.pick(SUMS[kind].methods);
