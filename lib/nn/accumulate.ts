@@ -9,11 +9,16 @@ import { apply, constant, Tensor } from '../graph/tensor';
 import { tensorsOf, treeMap, treeZip } from '../graph/tree';
 import { filled } from './init';
 
-/** A mean loss, and over how many tokens or examples it was taken (float32; default: the parts weigh alike). */
+/**
+ * A mean loss, and over how many tokens or examples it was taken (float32; default: the parts weigh alike). Other tensors
+ * beside them are metrics: scalars, averaged as the loss is.
+ */
 export interface CountedLoss {
   loss: Tensor;
   count?: Tensor;
 }
+type Counted<R> = R extends Tensor ? { loss: Tensor; count: Tensor } : R & { count: Tensor };
+
 export interface Accumulated<P> {
   /** Sums of count * gradient. */
   grads: P;
@@ -30,15 +35,17 @@ const one = (): Tensor => constant({ dtype: 'float32', shape: [], data: Float32A
  * the count over which its loss is a mean. Scalars in the batch go to every part. Throws ShapeError if the axis cannot be
  * cut evenly.
  */
-export function accumulate<P, B>(
-  fn: (params: P, batch: B) => Tensor | CountedLoss,
+export function accumulate<P, B, R extends Tensor | CountedLoss>(
+  fn: (params: P, batch: B) => R,
   parts: number,
-): (params: P, batch: B) => { value: { loss: Tensor; count: Tensor }; grads: P } {
+): (params: P, batch: B) => { value: Counted<R>; grads: P } {
   if (!Number.isInteger(parts) || parts < 1)
     throw new ArgumentError('accumulate', `expected at least 1 part, got ${parts}`, 'give the number of micro-batches');
   const both = valueAndGrad((params: P, batch: B) => counted(fn(params, batch)));
   return (params, batch) => {
     let sum: Accumulated<P> | null = null;
+    // Metrics are summed as the gradients are.
+    let metrics: unknown = null;
     for (const i of range(parts)) {
       let part = treeMap(batch, (t, path) => cut(t, path, i, parts));
       if (sum) {
@@ -47,11 +54,15 @@ export function accumulate<P, B>(
         part = treeMap(part, (t) => apply('barrier', {}, t, done));
       }
       const { value, grads } = both(params, part);
-      const step = { loss: value.loss, count: value.count, grads };
-      sum = sum ? accumulatorAdd(sum, step) : weighted(step);
+      const { loss, count, ...rest } = value;
+      sum = sum ? accumulatorAdd(sum, { loss, count, grads }) : weighted({ loss, count, grads });
+      const terms = treeMap(rest, (t, path) => scalarMetric(t, path).mul(count));
+      metrics = metrics ? treeZip('accumulate', metrics, [terms], (a, b) => a.add(b)) : terms;
     }
     const { loss, grads } = accumulatorMean(sum!);
-    return { value: { loss, count: sum!.count }, grads };
+    const share = inverse(sum!.count);
+    const means = treeMap(metrics, (t) => t.mul(share)) as object;
+    return { value: { ...means, loss, count: sum!.count } as Counted<R>, grads };
   };
 }
 
@@ -80,7 +91,17 @@ export function accumulatorMean<P>(sum: Accumulated<P>): { loss: Tensor; grads: 
 const inverse = (count: Tensor): Tensor => count.equal(0).cast(count.dtype).add(count).reciprocal();
 
 const counted = (value: Tensor | CountedLoss): { loss: Tensor; count: Tensor } =>
-  value instanceof Tensor ? { loss: value, count: one() } : { loss: value.loss, count: value.count ?? one() };
+  value instanceof Tensor ? { loss: value, count: one() } : { ...value, count: value.count ?? one() };
+
+function scalarMetric(t: Tensor, path: string): Tensor {
+  if (t.rank !== 0)
+    throw new ShapeError(
+      'accumulate',
+      `expected scalar metrics beside the loss, got ${showShape(t.shape)} at "${path}"`,
+      'reduce it with .mean() or .sum()',
+    );
+  return t.cast('float32');
+}
 
 function weighted<P>(part: CountedLoss & { grads: P }): Accumulated<P> {
   const { loss, count } = counted(part);

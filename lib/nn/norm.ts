@@ -26,7 +26,7 @@ export const groupNormInit = layerNormInit;
 /** Layer normalisation over groups of channels: x [N, C, ...], weight and bias [C] (Wu & He 2018). */
 export function groupNorm(p: NormParams, x: Tensor, groups: number, epsilon = 1e-5): Tensor {
   const [n, c] = x.shape;
-  if (c % groups)
+  if (!Number.isInteger(groups) || groups < 1 || c % groups)
     throw new ArgumentError(
       'groupNorm',
       `expected a number of channels divisible by ${groups}, got ${c}`,

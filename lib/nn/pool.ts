@@ -1,7 +1,7 @@
 /** Pooling and nearest-neighbour resizing of [N, C, ...spatial], composed from slices, reductions and gathers. */
 import { ArgumentError, ShapeError } from '../errors';
 import { range, showShape } from '../graph/shape';
-import { concat, stack, tensor } from '../graph/tensor';
+import { stack, tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { perAxis } from './conv';
 import type { PerAxis } from './conv';
@@ -112,8 +112,11 @@ export function resizeNearest(x: Tensor, size: PerAxis): Tensor {
     if (n === d) return y;
     if (n % d === 0) {
       // Each entry several times: a new axis, repeated.
-      const copies = concat(new Array<Tensor>(n / d).fill(y.unsqueeze(axis + 1)), axis + 1);
-      return copies.reshape(y.shape.map((s, a) => (a === axis ? n : s)));
+      const shape = [...y.shape.slice(0, axis + 1), n / d, ...y.shape.slice(axis + 1)];
+      return y
+        .unsqueeze(axis + 1)
+        .expand(shape)
+        .reshape(y.shape.map((s, a) => (a === axis ? n : s)));
     }
     return y.gather(tensor(Int32Array.from({ length: n }, (_, at) => Math.floor((at * d) / n))), axis);
   }, x);

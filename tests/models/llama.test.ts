@@ -6,6 +6,7 @@ import { crossEntropy } from '../../lib/losses';
 import { llama, llamaHidden, llamaInit, llamaLogits } from '../../lib/models';
 import type { LlamaConfig, LlamaParams } from '../../lib/models';
 import {
+  accumulate,
   adamW,
   adamWInit,
   adamWScalars,
@@ -94,6 +95,29 @@ describe('LLaMA', () => {
     const [plain, again] = [await of(false), await of(true)];
     assert.deepEqual(Object.keys(again), Object.keys(plain));
     for (const key of Object.keys(plain)) assertClose(again[key], plain[key], key, 1e-6);
+  });
+
+  it('the second engine computes the same loss and gradients', async () => {
+    const params = goldenLlama(tinyConfig);
+    const of = async (device: string): Promise<Record<string, Float64Array>> => {
+      const step = jit((p: LlamaParams) => valueAndGrad((q: LlamaParams) => nextTokenLoss(q, tinyConfig, ids))(p), {
+        device,
+      });
+      const { value, grads } = await step(params);
+      return valuesOf({ value, ...flattenTree(grads) });
+    };
+    const [ort, tfjs] = [await of('cpu'), await of('tfjs')];
+    for (const key of Object.keys(ort)) assertClose(tfjs[key], ort[key], key);
+  });
+
+  it('accumulation over parts with checkpointed blocks gives the gradient of the whole batch', async () => {
+    const config = { ...tinyConfig, checkpointBlocks: true };
+    const loss = (p: LlamaParams, b: { ids: Tensor }): Tensor => nextTokenLoss(p, config, b.ids);
+    const whole = valueAndGrad(loss)(goldenLlama(config), { ids });
+    const parts = await jit(accumulate(loss, 2))(goldenLlama(config), { ids });
+    const expected = await valuesOf({ loss: whole.value, ...flattenTree(whole.grads) });
+    const found = await valuesOf({ loss: parts.value.loss, ...flattenTree(parts.grads) });
+    for (const key of Object.keys(expected)) assertClose(found[key], expected[key], key, 1e-6);
   });
 
   it('initial values: names of the published checkpoints, a loss of a uniform guess', async () => {

@@ -1,22 +1,28 @@
 /** Layers against PyTorch: values, and gradients by inputs and parameters. */
+import assert from 'node:assert/strict';
 import { tensor } from '../../lib/graph';
+import type { Tensor } from '../../lib/graph';
 import {
   attention,
   attentionBlock,
+  attentionBlockInit,
   embedding,
   geluMlp,
   groupNorm,
   layerNorm,
+  layerNormInit,
   linear,
   paddingMask,
+  Random,
   rmsNorm,
   ropeAngles,
   rotate,
+  splitHeads,
   swiglu,
 } from '../../lib/nn';
 import type { AttentionOptions } from '../../lib/nn';
 import { closeDevices } from '../../lib/runtime';
-import { checkLayer, ints, param } from './golden';
+import { assertClose, checkLayer, ints, param, valuesOf } from './golden';
 
 describe('layers against PyTorch', () => {
   after(closeDevices);
@@ -125,6 +131,28 @@ describe('attention against PyTorch', () => {
   check('right-padded', [2, 2, 5, 5], { causal: true, mask: paddingMask([5, 2], 5) });
   check('left-padded', [2, 2, 5, 5], { causal: true, mask: paddingMask([5, 2], 5, 'left') });
   check('nothing', [4, 2, 3, 5], { mask: paddingMask([3, 0], 5) });
+
+  it('float16: masked keys weigh nothing, and a query that sees nothing gets 0', async () => {
+    const half = (name: string): Tensor => param(name, [1, 1, 2, 4]).cast('float16');
+    const [q, k, v] = ['q', 'k', 'v'].map(half);
+    const y = attention(q, k, v, { causal: true, mask: paddingMask([1], 2, 'left') });
+    const values = await valuesOf({ y, v });
+    assertClose(values.y, [0, 0, 0, 0, ...values.v.slice(4)], 'result', 1e-6);
+  });
+
+  it('bad shapes and masks are named', () => {
+    const q = param('q', [1, 4, 2, 4]);
+    const k = param('k', [1, 3, 2, 4]);
+    assert.throws(() => attention(q, k, k), /attention: expected key heads that divide .*k \[1, 3, 2, 4\]/);
+    assert.throws(() => attention(q, q, q.slice(null, null, [0, 1])), /attention: expected/);
+    assert.throws(() => attention(q, q, q, { mask: q }), /expected a bool mask, got float32/);
+    assert.throws(() => attention(q, q, q, { mask: paddingMask([1, 2], 2) }), /broadcasts to \[1, 4, 2, 2\]/);
+    assert.throws(() => attentionBlockInit(new Random(1), { width: 10, heads: 4 }), /heads that divide the width/);
+    assert.throws(() => splitHeads(param('x', [1, 2, 10]), 4), /expected \[B, T, 4 \* D\]/);
+    assert.throws(() => ropeAngles(tensor([0]), 5), /even head width, got 5/);
+    assert.throws(() => groupNorm(layerNormInit(6), param('x', [1, 6, 2]), 4), /divisible by 4, got 6/);
+    assert.throws(() => groupNorm(layerNormInit(6), param('x', [1, 6, 2]), 0), /divisible by 0/);
+  });
 
   it('attentionBlock over a padded context', () =>
     checkLayer(

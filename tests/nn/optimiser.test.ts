@@ -186,6 +186,22 @@ describe('gradient accumulation', () => {
     assert.deepEqual([...v.mean, ...new Set(v.w)], [0, 0]);
   });
 
+  it('metrics are averaged as the loss is', async () => {
+    const withMetrics = (p: typeof params, b: typeof batch) => {
+      const { loss: mean, count } = loss(p, b);
+      return { loss: mean, count, metrics: { doubled: mean.mul(2) }, name: 'kept' };
+    };
+    const { value } = await jit(accumulate(withMetrics, 3))(params, batch);
+    const v = await valuesOf({ loss: value.loss, metric: value.metrics.doubled });
+    assertClose(v.metric, [v.loss[0] * 2], 'metric', 1e-6);
+    assert.equal(value.name, 'kept');
+    const vector = (p: typeof params, b: typeof batch) => ({ ...loss(p, b), rows: b.x });
+    assert.throws(
+      () => accumulate(vector, 2)(params, batch),
+      /expected scalar metrics beside the loss, got \[3, 5, 4\]/,
+    );
+  });
+
   it('a batch that cannot be cut evenly is named', () => {
     assert.throws(
       () => accumulate(loss, 4)(params, batch),
