@@ -7,6 +7,7 @@ import type { Executor } from 'tslab/dist/executor';
 import { CancelledError, OmniError } from '../lib/errors';
 import { cancellable } from '../lib/runtime/cancel';
 import { type CellFailure, type TypeMessage, describeThrown, describeTypes, INTERRUPTED } from './failure';
+import { interruptibleConverter, makeLook } from './loops';
 import { mendingConverter } from './mend';
 import type { Tslab } from './packages';
 
@@ -54,14 +55,23 @@ export class CellRunner {
   /** The number of cells that were run. */
   count = 0;
 
-  constructor(tslab: Tslab, project: string) {
-    const converter = mendingConverter(tslab.ts, tslab.createConverter());
+  constructor(
+    tslab: Tslab,
+    project: string,
+    /** Shared with the control thread, which sets it to 1 to interrupt. */
+    private readonly interrupted: Int32Array,
+  ) {
+    const look = makeLook(interrupted);
+    const mended = mendingConverter(tslab.ts, tslab.createConverter());
+    const converter = interruptibleConverter(tslab.ts, mended, look);
     // A cell marked @browser is checked as Node code: the kernel has no browser.
     const converters = { node: converter, browser: converter, close: () => converter.close() };
     this.#executor = tslab.createExecutor(project, converters, {
       log: (value: unknown) => this.#running?.results.push(value),
       error: (...args: unknown[]) => this.#recordError(args),
     });
+    const shared = globalThis as unknown as { __tslab__: { look?: () => void } };
+    shared.__tslab__.look = look;
   }
 
   /** Whether a cell is running. */
@@ -87,6 +97,7 @@ export class CellRunner {
     }
     const running: Running = { code, typeMessages: [], results: [], abort: new AbortController() };
     this.#running = running;
+    Atomics.store(this.interrupted, 0, 0);
     let result: MimeBundle | undefined;
     try {
       // Compiled steps stop at their next call once the signal is aborted.

@@ -185,7 +185,7 @@ export class KernelClient {
 
   /** Interrupts the running cell. */
   interrupt(): void {
-    if (this.process.pid !== undefined && this.process.exitCode === null) this.process.kill('SIGINT');
+    if (!this.#ended) void this.#send(this.control, 'interrupt_request', {}).catch(() => undefined);
   }
 
   /**

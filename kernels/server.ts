@@ -1,5 +1,5 @@
 /**
- * The kernel's side of the Jupyter messaging protocol: five ZeroMQ sockets, a queue of cells, and everything that is
+ * The kernel's side of the Jupyter messaging protocol: its ZeroMQ sockets (control has its own thread), a queue of cells, and everything that is
  * printed or shown sent to the reader. Cells are run by cells.ts.
  */
 import { StringDecoder } from 'node:string_decoder';
@@ -17,9 +17,14 @@ export interface DisplayOptions {
   metadata?: Record<string, unknown>;
 }
 
+/** Where replies go: the shell socket, or the thread that has the control socket. */
+interface Replies {
+  send(frames: (Buffer | string)[]): unknown;
+}
+
 interface Queued {
   message: Message;
-  socket: Router;
+  socket: Replies;
 }
 
 // Before cells behind a failed one are given up, requests already on their way get this long to arrive.
@@ -30,7 +35,6 @@ const QUIET_LIMIT_MS = 200;
 export class KernelServer {
   readonly #iopub: Publisher;
   readonly #shell: Router;
-  readonly #control: Router;
   readonly #stdin: Router;
   readonly #heartbeat: Reply;
   readonly #queue: Queued[] = [];
@@ -45,13 +49,13 @@ export class KernelServer {
     readonly cells: CellRunner,
     readonly tslab: Tslab,
     readonly version: string,
+    readonly control: Replies,
     readonly onShutdown: () => void,
   ) {
     // With the default limits zeromq drops what is sent faster than the event loop turns: no limit, no waiting.
     const unlimited = { sendHighWaterMark: 0, sendTimeout: 0, linger: 1000 };
     this.#iopub = new zmq.Publisher(unlimited);
     this.#shell = new zmq.Router(unlimited);
-    this.#control = new zmq.Router(unlimited);
     this.#stdin = new zmq.Router(unlimited);
     this.#heartbeat = new zmq.Reply({ linger: 0 });
   }
@@ -62,17 +66,15 @@ export class KernelServer {
     await Promise.all([
       this.#iopub.bind(address(c, c.iopub_port)),
       this.#shell.bind(address(c, c.shell_port)),
-      this.#control.bind(address(c, c.control_port)),
       this.#stdin.bind(address(c, c.stdin_port)),
       this.#heartbeat.bind(address(c, c.hb_port)),
     ]);
     void this.#serve(this.#shell);
-    void this.#serve(this.#control);
     void this.#echo();
   }
 
   close(): void {
-    for (const socket of [this.#iopub, this.#shell, this.#control, this.#stdin, this.#heartbeat]) socket.close();
+    for (const socket of [this.#iopub, this.#shell, this.#stdin, this.#heartbeat]) socket.close();
   }
 
   /** Sends what is written to stdout and stderr to the reader instead. Before the first cell it goes to the terminal. */
@@ -127,24 +129,29 @@ export class KernelServer {
   async #serve(socket: Router): Promise<void> {
     for await (const frames of socket) {
       this.#lastReceived = performance.now();
-      let message: Message;
-      try {
-        message = decode(this.connection.key, frames);
-      } catch (error) {
-        // Not for the reader of the notebook: it did not come from them.
-        process.emitWarning(`a message was ignored: ${(error as Error).message}`);
-        continue;
-      }
-      if (message.header.msg_type === 'execute_request') {
-        this.#queue.push({ message, socket });
-        void this.#work();
-      } else {
-        this.#answer(socket, message);
-      }
+      this.receive(socket, frames);
     }
   }
 
-  #answer(socket: Router, message: Message): void {
+  /** Takes a message that came on the shell or the control channel; `socket` gets the reply. */
+  receive(socket: Replies, frames: Buffer[]): void {
+    let message: Message;
+    try {
+      message = decode(this.connection.key, frames);
+    } catch (error) {
+      // Not for the reader of the notebook: it did not come from them.
+      process.emitWarning(`a message was ignored: ${(error as Error).message}`);
+      return;
+    }
+    if (message.header.msg_type === 'execute_request') {
+      this.#queue.push({ message, socket });
+      void this.#work();
+    } else {
+      this.#answer(socket, message);
+    }
+  }
+
+  #answer(socket: Replies, message: Message): void {
     this.#status('busy', message);
     const type = message.header.msg_type;
     try {
@@ -285,15 +292,15 @@ export class KernelServer {
     this.#send(this.#iopub, { ...message, identities: [Buffer.from(type)] });
   }
 
-  #reply(socket: Router, request: Message, type: string, content: Record<string, unknown>): void {
+  #reply(socket: Replies, request: Message, type: string, content: Record<string, unknown>): void {
     const { session, username } = request.header;
     const message = { header: newHeader(type, session, username), parent: request.header, metadata: {}, content };
     this.#send(socket, { ...message, identities: request.identities });
   }
 
-  #send(socket: Publisher | Router, message: Message): void {
+  #send(socket: Replies, message: Message): void {
     // A reader that has gone cannot be told anything.
-    (socket as Publisher).send(encode(this.connection.key, message)).catch(() => undefined);
+    Promise.resolve(socket.send(encode(this.connection.key, message))).catch(() => undefined);
   }
 }
 

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { OmniError } from '../lib/errors';
 import { CellRunner } from './cells';
+import type { ControlData } from './control';
 import { loadTslab, loadZeroMQ } from './packages';
 import { packageRoot, projectRoot } from './roots';
 import { provideSelf } from './self-reference';
@@ -44,20 +45,26 @@ async function main(connectionFile: string | undefined): Promise<void> {
   // The headless client keeps the connection file in a temporary folder of its own.
   const folder = client === undefined ? null : path.dirname(file);
   const parent = Number(client ?? process.ppid);
-  new Worker(path.join(__dirname, 'watchdog.js'), { workerData: { parent, folder } }).unref();
+  const interrupted = new Int32Array(new SharedArrayBuffer(4));
+  const workerData: ControlData = { connection, project, parent, folder, interrupted };
+  const control = new Worker(path.join(__dirname, 'control.js'), { workerData });
+  control.unref();
 
   const tslab = loadTslab(project);
   provideSelf(tslab.ts, pkg, project);
   const { version } = JSON.parse(readFileSync(path.join(pkg, 'package.json'), 'utf8')) as { version: string };
-  const cells = new CellRunner(tslab, project);
+  const cells = new CellRunner(tslab, project, interrupted);
 
   const exit = process.exit.bind(process);
   const end = (code: number): void => {
     server.close();
+    control.postMessage('close');
     // Workers and timers of cells must not keep the kernel alive; the last messages get a moment to leave.
     setTimeout(() => exit(code), 50);
   };
-  const server = new KernelServer(loadZeroMQ(project), connection, cells, tslab, version, () => end(0));
+  const replies = { send: (frames: (Buffer | string)[]) => control.postMessage(frames) };
+  const zmq = loadZeroMQ(project);
+  const server = new KernelServer(zmq, connection, cells, tslab, version, replies, () => end(0));
   server.captureStreams();
 
   const fail = (thrown: unknown): void => {
@@ -90,7 +97,13 @@ async function main(connectionFile: string | undefined): Promise<void> {
     };
     server.display(bundle, { displayId: transient?.display_id, update, metadata });
   };
+  control.on('message', (frames: Uint8Array[]) => server.receive(replies, frames.map(asBuffer)));
   await server.start();
+}
+
+// Buffers arrive from another thread as plain byte arrays.
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 main(process.argv[2]).catch((error: unknown) => {

@@ -25,7 +25,7 @@ describe('kernels/jupyter', () => {
     assert.equal(connection, '{connection_file}');
     assert.deepEqual(
       [spec.display_name, spec.language, spec.interrupt_mode],
-      ['OmniLab (TypeScript)', 'typescript', 'signal'],
+      ['OmniLab (TypeScript)', 'typescript', 'message'],
     );
   });
 

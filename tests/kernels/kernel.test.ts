@@ -27,9 +27,14 @@ describe('kernels/start (one kernel)', () => {
     assert.equal(alive(pid), false);
   });
 
-  async function run(code: string): Promise<Ran> {
+  async function run(code: string, onStream?: () => void): Promise<Ran> {
     const messages: Ran['messages'] = [];
-    const reply = await kernel.execute(code, { onMessage: (type, content) => messages.push([type, content]) });
+    const reply = await kernel.execute(code, {
+      onMessage: (type, content) => {
+        messages.push([type, content]);
+        if (type === 'stream') onStream?.();
+      },
+    });
     const stream = (name: string): string =>
       messages.map(([type, c]) => (type === 'stream' && c.name === name ? String(c.text) : '')).join('');
     const shown = messages.find(([type]) => type === 'execute_result')?.[1].data as Record<string, string> | undefined;
@@ -222,27 +227,60 @@ describe('kernels/start (one kernel)', () => {
     assert.equal(await result('1 + 1'), '2');
   });
 
-  it('interrupts a wait and a synchronous loop, and keeps what was printed', async () => {
-    for (const code of [
-      'console.log("before"); await new Promise(() => {});',
-      'console.log("before"); while (true) {}',
-    ]) {
-      const running = run(code);
-      setTimeout(() => kernel.interrupt(), 500);
+  const endless = {
+    'a wait': 'await new Promise(() => {});',
+    'a loop before the first await': 'while (true) {}',
+    'a loop after a timer': 'await new Promise((done) => setTimeout(done, 5)); while (true) {}',
+    'a loop after an immediate': 'await new Promise((done) => setImmediate(done)); while (true) {}',
+    'a loop after a microtask': 'await 0; while (true) {}',
+    'a loop in a timer': 'setTimeout(() => { while (true) {} }, 5); await new Promise(() => {});',
+    'a recursion before the first await':
+      'const busy = (n: number): void => { if (n > 0) { busy(n - 1); busy(n - 1); } }; busy(100);',
+    'a loop after reading a file': 'await (await import("node:fs/promises")).readFile("package.json"); while (true) {}',
+  };
+  for (const [name, code] of Object.entries(endless)) {
+    it(`interrupts ${name}, keeps what was printed, and goes on`, async () => {
+      // A moment after the print, so that the loop has begun.
+      const running = run(`console.log("before"); ${code}`, () => setTimeout(() => kernel.interrupt(), 100));
+      const waiting = run('"never run"');
       const { reply, stdout } = await running;
       assert.equal(reply.ename, 'Interrupted');
       assert.equal(stdout, 'before\n');
+      assert.equal((await waiting).reply.ename, 'Aborted');
+      // Timers, immediates, files and sockets of the kernel still work.
+      const after = `await new Promise((done) => setTimeout(done, 5)); await new Promise((done) => setImmediate(done));
+        (await (await import("node:fs/promises")).readFile("package.json", "utf8")).length > 0`;
+      assert.equal(await result(after), 'true');
+    });
+  }
+
+  it('is interrupted by SIGINT too', async () => {
+    for (const code of ['await new Promise(() => {});', 'while (true) {}']) {
+      const kill = (): unknown => setTimeout(() => process.kill(kernel.pid as number, 'SIGINT'), 100);
+      assert.equal((await run(`console.log("before"); ${code}`, kill)).reply.ename, 'Interrupted');
     }
-    assert.equal(await result('1 + 2'), '3');
   });
 
   it('tells libraries by an AbortSignal that the cell was interrupted', async () => {
-    const running = run(`
-      const { signal } = (globalThis as any)[Symbol.for('omnilab.notebook')];
+    let interrupted = false;
+    const { stdout } = await run(
+      `const { signal } = (globalThis as any)[Symbol.for('omnilab.notebook')];
       signal.addEventListener('abort', () => console.log('stopped: ' + signal.reason.name));
-      await new Promise(() => {});`);
-    setTimeout(() => kernel.interrupt(), 300);
-    assert.equal((await running).stdout, 'stopped: CancelledError\n');
+      console.log('waiting');
+      await new Promise(() => {});`,
+      () => {
+        if (!interrupted) kernel.interrupt();
+        interrupted = true;
+      },
+    );
+    assert.equal(stdout, 'waiting\nstopped: CancelledError\n');
+  });
+
+  it('ends an interrupted cell also while it is still compiled', async () => {
+    const onMessage = (type: string): void => {
+      if (type === 'execute_input') kernel.interrupt();
+    };
+    assert.equal((await kernel.execute('await new Promise(() => {});', { onMessage })).ename, 'Interrupted');
   });
 
   it('gives up cells that wait behind a failed one, and says so', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { interruptibleLoops } from '../../kernels/loops';
 import { mendCell } from '../../kernels/mend';
 import { loadTslab } from '../../kernels/packages';
 import { olderDeclarations } from '../../kernels/self-reference';
@@ -49,5 +50,21 @@ describe('kernels/mend', () => {
       ),
       'a: Float32Array; b: Map<string, Uint8ClampedArray>; c: Array<number>',
     );
+  });
+
+  it('lets every loop of a cell look for an interrupt, without moving lines', () => {
+    const look = '__tslab__.look();';
+    const cases: [string, string][] = [
+      ['while (a) { b(); }', `while (a) { ${look} b(); }`],
+      ['for (;;);', `for (;;){ ${look} ; }`],
+      ['do x++; while (x < 3)', `do { ${look} x++; } while (x < 3)`],
+      [
+        'for (const a of b) for (const c in d)\n  e();',
+        `for (const a of b) { ${look} for (const c in d)\n  { ${look} e(); } }`,
+      ],
+      ['f(() => { for (;;) {} })', `f(() => { for (;;) { ${look}} })`],
+      ['"for (;;) {}"', '"for (;;) {}"'],
+    ];
+    for (const [code, expected] of cases) assert.equal(interruptibleLoops(ts, code), expected);
   });
 });
