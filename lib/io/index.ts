@@ -1,4 +1,5 @@
 /** Files: read and written strictly, whole or not at all. */
+export { readAllJsonl, readJsonl, writeJsonl } from './jsonl';
 export { hashFile, writeAtomic, writeFileAtomic, writeFolderAtomic } from './atomic';
 export { readHostTensors, readSafetensors, SafetensorsFile, toHostTensor, writeSafetensors } from './safetensors';
 export type { StoredArray, StoredTensor, StoredType } from './safetensors';
