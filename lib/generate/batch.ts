@@ -1,0 +1,180 @@
+/**
+ * One batch of generation: the compiled programs, and the loop that draws a token for each row, steps, and lets rows go
+ * that have ended.
+ *
+ * Programs are compiled for few sizes only: prompt and cache lengths are rounded up to 16, 24, 32, 48, 64, ..., rows to a
+ * power of two; when half of a batch has ended, its rows leave the cache.
+ */
+import { tensor } from '../graph/tensor';
+import type { Tensor } from '../graph/tensor';
+import { tensorsOf } from '../graph/tree';
+import type { LayerCache, LlamaConfig, LlamaParams } from '../models/llama';
+import type { Random } from '../nn/random';
+import { jit } from '../runtime/jit';
+import type { FinishReason, GenerateOptions, LlamaModel } from './generate';
+import { decode, fold, prefill, takeRows, WINDOW } from './llama-cache';
+import type { KvCache } from './llama-cache';
+import { draw, warp } from './sample';
+
+/** A prompt and what came of it so far. */
+export interface Row {
+  index: number;
+  prompt: readonly number[];
+  random: Random;
+  /** The most new tokens that there may be. */
+  limit: number;
+  tokens: number[];
+  logProbs: number[];
+  hidden: Float32Array[];
+  finish: FinishReason | null;
+}
+
+/** The programs of one configuration and device; jit keeps one form of each for every combination of sizes. */
+function compilePrograms(c: LlamaConfig, device?: string) {
+  const prefillTo = new Map<number, ReturnType<typeof makePrefill>>();
+  const makePrefill = (length: number) =>
+    jit(
+      (p: LlamaParams, ids: Tensor, lengths: Tensor) => {
+        const { logProbs, cache } = prefill(p, c, ids, lengths, length);
+        return { logProbs, cache };
+      },
+      { device, name: 'prefill' },
+    );
+  return {
+    prefill(length: number) {
+      if (!prefillTo.has(length)) prefillTo.set(length, makePrefill(length));
+      return prefillTo.get(length)!;
+    },
+    decode: jit(
+      (
+        p: LlamaParams,
+        ids: Tensor,
+        base: Tensor,
+        slot: Tensor,
+        wanted: boolean,
+        long: LayerCache[],
+        old: LayerCache[],
+      ) => {
+        const { logProbs, hidden, window } = decode(p, c, ids, base, slot, { long, window: old });
+        return { logProbs, hidden: wanted ? hidden : null, window };
+      },
+      { device, name: 'decode', donate: [6] },
+    ),
+    fold: jit((base: Tensor, long: LayerCache[], window: LayerCache[]) => fold(base, { long, window }), {
+      device,
+      name: 'fold',
+      donate: [1],
+    }),
+    takeRows: jit((cache: KvCache, rows: Tensor) => takeRows(cache, rows), { device, name: 'takeRows', donate: [0] }),
+  };
+}
+type Step = { logProbs: Tensor; hidden: Tensor | null; window: LayerCache[] };
+export type Programs = ReturnType<typeof compilePrograms>;
+
+const compiled = new Map<string, Programs>();
+export function programsFor(c: LlamaConfig, device?: string): Programs {
+  const key = `${device ?? ''} ${JSON.stringify(c)}`;
+  if (!compiled.has(key)) compiled.set(key, compilePrograms(c, device));
+  return compiled.get(key)!;
+}
+
+/** The next of 16, 24, 32, 48, 64, 96, .... */
+function roundUpLength(n: number): number {
+  let size = 16;
+  while (size < n) size = size % 3 ? (size * 3) / 2 : (size * 4) / 3;
+  return size;
+}
+const roundUpRows = (n: number): number => 2 ** Math.ceil(Math.log2(n));
+
+const ints = (values: ArrayLike<number>, shape: number[] = [values.length]): Tensor =>
+  tensor(Int32Array.from(values), { shape });
+
+/** Continues the rows, at most `maxBatch` of them, until each has a reason to end. */
+export async function generateBatch(
+  programs: Programs,
+  { params, config }: LlamaModel,
+  batch: readonly Row[],
+  options: GenerateOptions,
+): Promise<void> {
+  const { maxNewTokens = Infinity, hidden: wantsHidden = false, onToken } = options;
+  const stop = new Set(options.stop);
+  let size = roundUpRows(batch.length);
+  /** The row in each place of the batch; null: the place is free, and what is computed there is not looked at. */
+  let places: (Row | null)[] = Array.from({ length: size }, (_, i) => batch[i] ?? null);
+  let base = places.map((row) => row?.prompt.length ?? 0);
+  const time = roundUpLength(Math.max(...base));
+  const length = Math.max(time, roundUpLength(Math.max(...batch.map((row) => row.prompt.length + row.limit))));
+  const ids = new Int32Array(size * time);
+  batch.forEach((row, i) => ids.set(row.prompt, i * time));
+  let slot = 0;
+  let cache: KvCache | null = null;
+
+  /** Draws the next token of a row. */
+  const extend = (row: Row, logProbs: Float32Array): void => {
+    const token = draw(warp(logProbs, options), row.random.uniform());
+    row.tokens.push(token);
+    row.logProbs.push(logProbs[token]);
+    if (stop.has(token)) row.finish = 'stop';
+    else if (row.tokens.length === maxNewTokens) row.finish = 'max-new-tokens';
+    else if (row.tokens.length === row.limit) row.finish = 'max-length';
+    onToken?.({ row: row.index, index: row.tokens.length - 1, token, logProb: logProbs[token] });
+  };
+  const free = (i: number): void => {
+    places[i] = null;
+    base[i] = 0;
+  };
+
+  try {
+    const lengths = ints(base.map((n) => Math.max(n, 1)));
+    const first = await programs.prefill(length)(params, ints(ids, [size, time]), lengths);
+    cache = first.cache;
+    let prediction = first.logProbs;
+    for (;;) {
+      const logProbs = (await prediction.data()) as Float32Array;
+      prediction.dispose();
+      for (const [i, row] of places.entries()) {
+        if (!row) continue;
+        extend(row, logProbs.subarray(i * config.vocabSize, (i + 1) * config.vocabSize));
+        // The hidden state at the last token takes one more step.
+        if (row.finish && !wantsHidden) free(i);
+      }
+      const needed = places.flatMap((row, i) => (row ? [i] : []));
+      if (!needed.length) return;
+      if (roundUpRows(needed.length) < size) {
+        size = roundUpRows(needed.length);
+        const kept = Array.from({ length: size }, (_, i) => needed[i] ?? needed[0]);
+        cache = await programs.takeRows(cache, ints(kept));
+        places = kept.map((from, i) => (i < needed.length ? places[from] : null));
+        base = kept.map((from, i) => (i < needed.length ? base[from] : 0));
+      }
+      if (slot === WINDOW) {
+        cache = { long: await programs.fold(ints(base), cache.long, cache.window), window: cache.window };
+        base = base.map((n, i) => (places[i] ? n + WINDOW : 0));
+        slot = 0;
+      }
+      const tokens = ints(places.map((row) => row?.tokens.at(-1) ?? 0));
+      const step: Step = await programs.decode(
+        params,
+        tokens,
+        ints(base),
+        ints([slot], []),
+        wantsHidden,
+        cache.long,
+        cache.window,
+      );
+      cache = { long: cache.long, window: step.window };
+      slot++;
+      prediction = step.logProbs;
+      if (!step.hidden) continue;
+      const hidden = (await step.hidden.data()) as Float32Array;
+      step.hidden.dispose();
+      for (const [i, row] of places.entries()) {
+        row?.hidden.push(hidden.slice(i * config.width, (i + 1) * config.width));
+        if (row?.finish) free(i);
+      }
+      if (places.every((row) => !row)) return prediction.dispose();
+    }
+  } finally {
+    for (const { tensor: t } of tensorsOf(cache ?? {})) t.dispose();
+  }
+}
