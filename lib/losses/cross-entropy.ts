@@ -1,5 +1,6 @@
 /** Log-probabilities of tokens, and the cross-entropy made of them. */
 import { customGradient } from '../graph/grad';
+import { where } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 
 /**
@@ -27,11 +28,12 @@ export interface CrossEntropy {
 }
 
 /**
- * Mean negative log-likelihood over the positions where `mask` (float32 or bool [...]) is 1. A batch without a single one
- * gives 0.
+ * Mean negative log-likelihood over the positions where `mask` (float32 or bool [...]) is 1; elsewhere the label may be
+ * anything, -100 as well. A batch without a single one gives 0.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, mask: Tensor): CrossEntropy {
   const weights = mask.cast(logits.dtype);
   const count = weights.sum();
-  return { loss: tokenLogProbs(logits, labels).mul(weights).sum().neg().div(count.maximum(1)), count };
+  const known = where(mask.cast('bool'), labels, 0);
+  return { loss: tokenLogProbs(logits, known).mul(weights).sum().neg().div(count.maximum(1)), count };
 }

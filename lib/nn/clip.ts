@@ -1,15 +1,24 @@
 /** Gradient clipping by global norm (Pascanu et al. 2013), as torch.nn.utils.clip_grad_norm_ computes it. */
+import { ArgumentError } from '../errors';
 import { tensorsOf, treeMap } from '../graph/tree';
 import type { Tensor } from '../graph/tensor';
 
 /** The joint 2-norm of all gradients. */
 export function globalNorm(grads: unknown): Tensor {
   const squares = tensorsOf(grads).map(({ tensor }) => tensor.square().sum());
+  if (!squares.length)
+    throw new ArgumentError(
+      'globalNorm',
+      'expected gradients, got a tree without tensors',
+      'pass what grad or valueAndGrad returned',
+    );
   return squares.reduce((a, b) => a.add(b)).sqrt();
 }
 
 /** What to multiply the gradients by so that their joint norm is at most `maxNorm`, and that norm. */
 export function clipFactor(grads: unknown, maxNorm: number): { factor: Tensor; norm: Tensor } {
+  if (!(maxNorm > 0))
+    throw new ArgumentError('clipFactor', `expected a positive norm, got ${maxNorm}`, 'choose for example 1');
   const norm = globalNorm(grads);
   return { factor: norm.add(1e-6).reciprocal().mul(maxNorm).minimum(1), norm };
 }

@@ -1,6 +1,6 @@
 /** AdamW and clipping against torch.optim and torch.nn.utils, schedules against transformers', accumulation, dropout. */
 import assert from 'node:assert/strict';
-import { evaluate, tensor, treeMap, valueAndGrad } from '../../lib/graph';
+import { evaluate, tensor, treeMap, valueAndGrad, where } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';
 import { crossEntropy, tokenLogProbs } from '../../lib/losses';
 import {
@@ -75,8 +75,13 @@ describe('AdamW and clipping against PyTorch', () => {
     assert.deepEqual(v.loose, v.w);
   });
 
-  it('steps are counted from 1', () => {
+  it('bad arguments are named', () => {
     assert.throws(() => adamWScalars(0, 0.1), /step number from 1, got 0/);
+    assert.throws(() => clipFactor({}, 1), /globalNorm: expected gradients/);
+    assert.throws(() => clipFactor(gradsOf(0), 0), /positive norm, got 0/);
+    const state = adamWInit(start());
+    const scalars = { scale: tensor(1), epsilon: tensor(1), decay: tensor(1) };
+    assert.throws(() => adamW<unknown>(start(), { w: gradsOf(0).w }, state, scalars), /adamW: expected trees of/);
   });
 });
 
@@ -99,6 +104,12 @@ describe('schedules against transformers', () => {
   it('stays at its end after the last step, where transformers lets the cosine rise again', () => {
     for (const [name, schedule] of cases)
       assert.equal(learningRateAt(30, schedule), learningRateAt(20, schedule), name);
+  });
+
+  it('a least rate holds for linear schedules, too', () => {
+    const schedule: ScheduleConfig = { kind: 'linear', learningRate: 0.01, totalSteps: 10, minRatio: 0.2 };
+    const rates = [0, 5, 10].map((step) => learningRateAt(step, schedule));
+    assertClose(rates, [0.01, 0.006, 0.002], 'rates', 1e-12);
   });
 
   it('refuses a warm-up longer than the run, and negative steps', () => {
@@ -124,6 +135,11 @@ describe('cross-entropy against PyTorch', () => {
     const { value, grads } = step(logits('crossEntropy.logits'));
     await assertGolden('crossEntropy', { loss: value.loss, logits: grads });
     assert.equal(await value.count.item(), 6);
+  });
+  it('labels outside of the mask do not matter', async () => {
+    const ignored = where(mask.cast('bool'), labels, -100);
+    const { value, grads } = valueAndGrad((l: Tensor) => crossEntropy(l, ignored, mask))(logits('crossEntropy.logits'));
+    await assertGolden('crossEntropy', { loss: value.loss, logits: grads });
   });
   it('a batch without a single token gives 0, with gradients 0', async () => {
     const step = valueAndGrad((l: Tensor) => crossEntropy(l, labels, mask.mul(0)));
