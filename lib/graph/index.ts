@@ -2,6 +2,10 @@
 export { fromFloat16, toFloat16, toNumbers } from './dtype';
 export type { DType, HostTensor, TypedArray } from './dtype';
 export { checkpoint, customGradient, grad, gradients, valueAndGrad } from './grad';
+export { loadOnnx, readOnnx } from './onnx/reader';
+export type { OnnxFunction, OnnxValue, ReadOptions } from './onnx/reader';
+export { saveOnnx } from './onnx/save';
+export type { SaveOptions } from './onnx/save';
 export { writeOnnx } from './onnx/writer';
 export type { OnnxModel, WriteOptions } from './onnx/writer';
 export type { OpName, OpParams } from './ops';

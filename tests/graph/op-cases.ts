@@ -137,31 +137,54 @@ export function upstreamOf(c: OpCase): Tensor | null {
   return toTensor({ ...dy, dtype: y.dtype });
 }
 
+/** Several cases as one function of a flat list of operands. */
+export interface Batch {
+  /** Operands and arriving gradients of all cases. */
+  operands: Tensor[];
+  /** Results and gradients of all cases, given the operands or placeholders for them. */
+  build(operands: readonly Tensor[]): Tensor[];
+  /** What `build` returned, evaluated and sorted by case. */
+  collect(results: readonly Tensor[]): Promise<CaseResult[]>;
+}
+
+export function batchOf(cases: readonly OpCase[]): Batch {
+  const given = cases.map((c) => ({ x: operandsOf(c), dy: upstreamOf(c) }));
+  let counts: { y: number; g: number }[] = [];
+  return {
+    operands: given.flatMap(({ x, dy }) => (dy ? [...x, dy] : x)),
+    build: (operands) => {
+      const rest = [...operands];
+      const built = cases.map((c, i) => {
+        const x = rest.splice(0, given[i].x.length);
+        const dy = given[i].dy ? rest.shift()! : null;
+        const y = resultsOf(c, x);
+        const floats = x.filter((t) => isFloat(t.dtype));
+        return { y, g: dy ? gradients(y[0], floats, dy) : [] };
+      });
+      counts = built.map(({ y, g }) => ({ y: y.length, g: g.length }));
+      return built.flatMap(({ y, g }) => [...y, ...g]);
+    },
+    collect: (results) => {
+      const rest = [...results];
+      return Promise.all(
+        cases.map(async (c, i) => {
+          const y = rest.splice(0, counts[i].y);
+          const g = await Promise.all(rest.splice(0, counts[i].g).map((t) => t.numbers()));
+          return {
+            y: await Promise.all(y.map(async (t) => ({ dtype: t.dtype, shape: t.shape, values: await t.numbers() }))),
+            g: c.x.map((spec) => (spec.startsWith('float') ? (g.shift() ?? null) : null)),
+          };
+        }),
+      );
+    },
+  };
+}
+
 /** Runs cases on a device, all in one program: results and gradients by every float operand. */
 export async function runCases(device: string, cases: readonly OpCase[]): Promise<CaseResult[]> {
-  const step = jit(
-    (all: { x: Tensor[]; dy: Tensor | null }[]) =>
-      all.map(({ x, dy }, i) => {
-        const y = resultsOf(cases[i], x);
-        const floats = x.filter((t) => isFloat(t.dtype));
-        const g = dy ? gradients(y[0], floats, dy) : [];
-        return { y, g };
-      }),
-    { device, name: 'op cases' },
-  );
-  const out = await step(cases.map((c) => ({ x: operandsOf(c), dy: upstreamOf(c) })));
-  return Promise.all(
-    out.map(async ({ y, g }, i) => {
-      const rest = [...g];
-      const values: CaseResult['g'] = [];
-      for (const spec of cases[i].x)
-        values.push(spec.startsWith('float') && rest.length ? await rest.shift()!.numbers() : null);
-      return {
-        y: await Promise.all(y.map(async (t) => ({ dtype: t.dtype, shape: t.shape, values: await t.numbers() }))),
-        g: values,
-      };
-    }),
-  );
+  const batch = batchOf(cases);
+  const step = jit((operands: Tensor[]) => batch.build(operands), { device, name: 'op cases' });
+  return batch.collect(await step(batch.operands));
 }
 
 /** Allowed deviation: absolute + relative * |expected|. */
@@ -215,16 +238,21 @@ export async function runCase(device: string, c: OpCase, scale = 1): Promise<voi
 
 /**
  * Runs cases in one program and compares them; returns one line for each that fails. A program that does not run at all is
- * tried case by case, to name the culprit.
+ * tried case by case, to name the culprit. `run` may go another way than straight to the device.
  */
-export async function failuresOf(device: string, cases: readonly OpCase[], scale = 1): Promise<string[]> {
+export async function failuresOf(
+  device: string,
+  cases: readonly OpCase[],
+  scale = 1,
+  run: (device: string, cases: readonly OpCase[]) => Promise<CaseResult[]> = runCases,
+): Promise<string[]> {
   let results: CaseResult[];
   try {
-    results = await runCases(device, cases);
+    results = await run(device, cases);
   } catch (error) {
     if (cases.length === 1) return [`${cases[0].line}: ${(error as Error).message}`];
     const each: string[] = [];
-    for (const c of cases) each.push(...(await failuresOf(device, [c], scale)));
+    for (const c of cases) each.push(...(await failuresOf(device, [c], scale, run)));
     return each.length ? each : [`only together: ${(error as Error).message}`];
   }
   return cases.flatMap((c, i) => {

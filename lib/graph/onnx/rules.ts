@@ -5,7 +5,8 @@ import { range, sizeOf } from '../shape';
 import { DATA_TYPE } from './schema';
 
 export type AttributeValue = number | string | readonly number[] | { float: number };
-export type Target = 'cpu' | 'webgpu' | 'cuda';
+/** An execution provider, or `portable`: only operators that the ONNX standard defines. */
+export type Target = 'cpu' | 'webgpu' | 'cuda' | 'portable';
 
 /** What a rule may do; the writer implements it. */
 export interface Emitter {

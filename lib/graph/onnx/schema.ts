@@ -30,6 +30,8 @@ const root = Root.fromJSON({
       },
     },
     Attribute: {
+      // Choices of one: zeros are written too.
+      oneofs: { float: { oneof: ['f'] }, int: { oneof: ['i'] } },
       fields: {
         name: f('string', 1),
         f: f('float', 2),
@@ -41,7 +43,11 @@ const root = Root.fromJSON({
         type: f('int32', 20),
       },
     },
-    Dimension: { fields: { value: f('int64', 1), param: f('string', 2) } },
+    // A choice, so that a size of zero is written and told from an unknown one.
+    Dimension: {
+      oneofs: { size: { oneof: ['value', 'param'] } },
+      fields: { value: f('int64', 1), param: f('string', 2) },
+    },
     Shape: { fields: { dim: f('Dimension', 1, 'repeated') } },
     TensorType: { fields: { elemType: f('int32', 1), shape: f('Shape', 2) } },
     Type: { fields: { tensorType: f('TensorType', 1) } },
@@ -64,6 +70,7 @@ const root = Root.fromJSON({
         input: f('ValueInfo', 11, 'repeated'),
         output: f('ValueInfo', 12, 'repeated'),
         valueInfo: f('ValueInfo', 13, 'repeated'),
+        sparseInitializer: f('bytes', 15, 'repeated'),
       },
     },
     OperatorSet: { fields: { domain: f('string', 1), version: f('int64', 2) } },
@@ -75,6 +82,7 @@ const root = Root.fromJSON({
         graph: f('Graph', 7),
         opsetImport: f('OperatorSet', 8, 'repeated'),
         metadataProps: f('StringStringEntry', 14, 'repeated'),
+        functions: f('bytes', 25, 'repeated'),
       },
     },
   },
@@ -131,7 +139,10 @@ export interface ModelProto {
     initializer: TensorProto[];
     input: ValueInfoProto[];
     output: ValueInfoProto[];
+    /** Only looked at to be refused, as `functions` below. */
+    sparseInitializer?: Uint8Array[];
   };
+  functions?: Uint8Array[];
   opsetImport: { domain: string; version: number }[];
   metadataProps?: { key: string; value: string }[];
 }

@@ -116,7 +116,37 @@ const webgpu: { [K in OpName]?: Override<OpParams[K]> } = {
   },
 };
 
-const overrides: Partial<Record<Target, { [K in OpName]?: Override<OpParams[K]> }>> = { webgpu };
+/** Fused operators of the runtime, written out. */
+const portable: { [K in OpName]?: Override<OpParams[K]> } = {
+  rmsNormalization: {
+    applies: () => true,
+    rule: ({ e, p, x, xt, y }) => {
+      const [square] = e.emit('Mul', [x[0], x[0]]);
+      const [mean] = e.emit('ReduceMean', [square, e.ints([-1])], { keepdims: 1 });
+      const [sum] = e.emit('Add', [mean, e.scalar(xt[0].dtype, p.epsilon)]);
+      const [root] = e.emit('Sqrt', [sum]);
+      const [normal] = e.emit('Div', [x[0], root]);
+      e.emit('Mul', [normal, x[1]], {}, y);
+    },
+  },
+  rotaryEmbedding: {
+    applies: () => true,
+    rule: ({ e, x, xt, y }) => {
+      const half = xt[0].shape[3] / 2;
+      // Tables for each row of the batch get an axis for the heads.
+      const [cos, sin] = [1, 2].map((i) =>
+        xt[i].shape.length === 3 ? e.emit('Unsqueeze', [x[i], e.ints([1])])[0] : x[i],
+      );
+      const [left, right] = e.emit('Split', [x[0], e.ints([half, half])], { axis: 3 }, 2);
+      const times = (a: string, b: string): string => e.emit('Mul', [a, b])[0];
+      const [first] = e.emit('Sub', [times(left, cos), times(right, sin)]);
+      const [second] = e.emit('Add', [times(right, cos), times(left, sin)]);
+      e.emit('Concat', [first, second], { axis: 3 }, y);
+    },
+  },
+};
+
+const overrides: Partial<Record<Target, { [K in OpName]?: Override<OpParams[K]> }>> = { webgpu, portable };
 
 /** How a primitive is written for an execution provider. */
 export function ruleFor(target: Target, op: OpName): (args: Args<never>) => void {

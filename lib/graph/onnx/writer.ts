@@ -200,7 +200,7 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
     },
     opsetImport: [
       { domain: '', version: OPSET },
-      { domain: 'com.microsoft', version: 1 },
+      ...(nodes.some((n) => n.domain === 'com.microsoft') ? [{ domain: 'com.microsoft', version: 1 }] : []),
     ],
   };
   const bytes = ModelMessage.encode(model).finish();
