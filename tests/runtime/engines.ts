@@ -1,6 +1,10 @@
 /** What the tests of several devices share: the largest difference between two engines, and a small training run. */
-import { tensor, treeZip, valueAndGrad } from '../../lib/graph';
+import { ones, tensor, treeZip, valueAndGrad } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';
+import { crossEntropy } from '../../lib/losses';
+import { llama, llamaInit, llamaSizes } from '../../lib/models';
+import { adamW, adamWInit, adamWScalars, clipFactor, Random } from '../../lib/nn';
+import type { AdamWScalars } from '../../lib/nn';
 import { jit } from '../../lib/runtime';
 import { Draw } from './random-programs';
 import type { RandomProgram } from './random-programs';
@@ -84,6 +88,45 @@ export async function train(device: string, count: number): Promise<{ losses: nu
   }
   const all = await Promise.all(Object.values(params as unknown as Record<string, Tensor>).map((t) => t.numbers()));
   return { losses, final: all.flatMap((v) => [...v]) };
+}
+
+/** Losses and gradient norms of `count` AdamW steps of a small language model, with recomputed blocks. */
+export async function trainLanguageModel(device: string, count: number): Promise<number[]> {
+  const config = {
+    ...llamaSizes.nano,
+    vocabSize: 48,
+    width: 32,
+    layers: 1,
+    kvHeads: 2,
+    hidden: 48,
+    checkpointBlocks: true,
+  };
+  const rng = new Random(3);
+  let params = llamaInit(rng, config);
+  let state = adamWInit(params);
+  const step = jit(
+    (p: typeof params, s: typeof state, ids: Tensor, scalars: AdamWScalars<Tensor>) => {
+      const { value, grads } = valueAndGrad((q: typeof p) => {
+        const mask = ones([2, 11]);
+        return crossEntropy(llama(q, config, { ids: ids.slice(null, [0, -1]) }), ids.slice(null, [1, null]), mask);
+      })(p);
+      const { factor, norm } = clipFactor(grads, 1);
+      const next = adamW(p, grads, s, scalars, { factor });
+      return { params: next.params, state: next.state, loss: value.loss, norm };
+    },
+    { device, donate: [0, 1], name: 'language model' },
+  );
+  const out: number[] = [];
+  for (let t = 1; t <= count; t++) {
+    const ids = tensor(
+      Int32Array.from({ length: 24 }, () => rng.int(config.vocabSize)),
+      { shape: [2, 12] },
+    );
+    const next = await step(params, state, ids, adamWScalars(t, 1e-2));
+    ({ params, state } = next);
+    out.push(await next.loss.item(), await next.norm.item());
+  }
+  return out;
 }
 
 /** The largest difference of two lists of one length. */

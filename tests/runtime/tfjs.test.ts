@@ -10,7 +10,7 @@ import type { Tensor } from '../../lib/graph';
 import { cancellable, closeDevices, getDevice, jit } from '../../lib/runtime';
 import { loadTensorFlow } from '../../lib/runtime/tfjs-library';
 import { casesBySubject, failuresOf } from '../graph/op-cases';
-import { differenceBetween, furthest, train, trainingRun } from './engines';
+import { differenceBetween, furthest, train, trainingRun, trainLanguageModel } from './engines';
 import { randomProgram, stepNames } from './random-programs';
 
 const device = 'tfjs';
@@ -46,6 +46,11 @@ describe('the tfjs device', () => {
     assert.ok(furthest(a.losses, b.losses) < 1e-4, `losses ${furthest(a.losses, b.losses)} apart`);
     assert.ok(furthest(a.final, b.final) < 1e-4, `parameters ${furthest(a.final, b.final)} apart`);
     assert.ok(b.losses[24] < b.losses[0] * 0.9, `the loss went from ${b.losses[0]} to ${b.losses[24]}`);
+  });
+
+  it('trains a language model as the cpu does', async () => {
+    const [a, b] = [await trainLanguageModel('cpu', 5), await trainLanguageModel(device, 5)];
+    assert.ok(furthest(a, b) < 1e-4, `losses and norms ${furthest(a, b)} apart`);
   });
 
   it('keeps nothing between calls', async () => {

@@ -10,7 +10,7 @@ import { closeDevices, jit, probeDevice } from '../../lib/runtime';
 import type { DeviceReport } from '../../lib/runtime';
 import { casesBySubject, failuresOf, subjectOf } from '../graph/op-cases';
 import type { OpCase } from '../graph/op-cases';
-import { differenceBetween, furthest, train, trainingRun } from './engines';
+import { differenceBetween, furthest, train, trainingRun, trainLanguageModel } from './engines';
 import { randomProgram, stepNames } from './random-programs';
 
 const device = 'webgpu';
@@ -86,6 +86,11 @@ describe('the webgpu device', () => {
     const [a, b] = [await train('cpu', 25), await train(device, 25)];
     assert.ok(furthest(a.losses, b.losses) < 1e-4, `losses ${furthest(a.losses, b.losses)} apart`);
     assert.ok(furthest(a.final, b.final) < 1e-4, `parameters ${furthest(a.final, b.final)} apart`);
+  });
+
+  it('trains a language model as the cpu does', async () => {
+    const [a, b] = [await trainLanguageModel('cpu', 5), await trainLanguageModel(device, 5)];
+    assert.ok(furthest(a, b) < 1e-3, `losses and norms ${furthest(a, b)} apart`);
   });
 
   it('keeps the state on the device, takes over what is donated, and stays flat in memory', async () => {

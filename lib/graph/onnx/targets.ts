@@ -32,6 +32,16 @@ function convByGroup(
   e.emit('Concat', outputs, { axis: 1 }, [y]);
 }
 
+/** x - max - log(sum(exp(x - max))) */
+const logSoftmax: Override<{ axis: number }>['rule'] = ({ e, p, x, y }) => {
+  const axis = e.ints([p.axis]);
+  const [top] = e.emit('ReduceMax', [x[0], axis], { keepdims: 1 });
+  const [centred] = e.emit('Sub', [x[0], top]);
+  const [exponentials] = e.emit('Exp', [centred]);
+  const [sum] = e.emit('ReduceSum', [exponentials, axis], { keepdims: 1 });
+  e.emit('Sub', [centred, e.emit('Log', [sum])[0]], {}, y);
+};
+
 /** onnxruntime 1.30 on WebGPU. */
 const webgpu: { [K in OpName]?: Override<OpParams[K]> } = {
   // Broadcasting along an inner axis fails ("raw_hash_map<>::at"), so the operands are repeated first.
@@ -66,6 +76,8 @@ const webgpu: { [K in OpName]?: Override<OpParams[K]> } = {
       else onnxRules.slice({ ...a, p: rest, x: [turned], xt: [{ dtype: xt[0].dtype, shape }] });
     },
   },
+  // There is none, and logits are too large to go to the CPU and back.
+  logSoftmax: { applies: () => true, rule: logSoftmax },
   // Groups are refused with three spatial axes.
   conv: {
     applies: ({ xt, p }) => xt[0].shape.length === 5 && p.group > 1,
