@@ -73,18 +73,12 @@ async function versionOf(program: string, ...args: string[]): Promise<string | n
   }
 }
 
-/** Adds two numbers on a device in a process of its own: a driver that crashes must not take this one along. */
-async function probeDevice(device: string): Promise<Found> {
-  try {
-    const { stdout } = await execute(process.execPath, [path.join(__dirname, 'probe.js'), device], { timeout: 60_000 });
-    const reply = JSON.parse(stdout.trim().split('\n').at(-1)!) as { ok: boolean; text: string };
-    return reply.ok ? reply.text : { bad: reply.text };
-  } catch (error) {
-    const { killed, signal } = error as { killed?: boolean; signal?: string };
-    return {
-      bad: killed ? 'no answer within 60 s' : signal ? `the driver crashed (${signal})` : (error as Error).message,
-    };
-  }
+/** Tries a device in a process of its own: a driver that crashes must not take this one along. */
+async function tryDevice(device: string): Promise<Found> {
+  const { probeDevice } = await import('../runtime/probe.js');
+  const report = await probeDevice(device);
+  if (!report.works) return { bad: report.reason ?? 'it does not work' };
+  return `works (${report.startMs} ms to start${report.float16 ? '' : '; no float16'})`;
 }
 
 export const checks: readonly Check[] = [
@@ -104,11 +98,11 @@ export const checks: readonly Check[] = [
     },
     advice: 'run npm ci; on a system other than Linux, macOS and Windows on x64 or arm64 there is no build of it',
   },
-  { name: 'device cpu', needed: true, look: () => probeDevice('cpu'), advice: 'run npm ci again' },
+  { name: 'device cpu', needed: true, look: () => tryDevice('cpu'), advice: 'run npm ci again' },
   {
     name: 'device webgpu',
     needed: false,
-    look: () => probeDevice('webgpu'),
+    look: () => tryDevice('webgpu'),
     advice: 'needs a GPU with a Vulkan, Metal or Direct3D 12 driver (Debian: libvulkan1 and the driver of the card)',
   },
   {
@@ -117,11 +111,17 @@ export const checks: readonly Check[] = [
     look: async () => {
       const card = await versionOf('nvidia-smi', '--query-gpu=name,driver_version', '--format=csv,noheader');
       if (!card) return { bad: 'no NVIDIA driver (nvidia-smi was not found)' };
-      const found = await probeDevice('cuda:0');
+      const found = await tryDevice('cuda:0');
       if (typeof found === 'string') return `${card}; ${found}`;
       return { bad: `${card}; ${found.bad}` };
     },
     advice: 'on Linux x64 with CUDA 12 and cuDNN 9: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node',
+  },
+  {
+    name: 'device tfjs',
+    needed: false,
+    look: () => tryDevice('tfjs'),
+    advice: `the second engine, for checks: run ${clone() ? 'npm ci' : 'npm install @tensorflow/tfjs'}`,
   },
   optionalPackage('tslab', false, 'notebooks run on it'),
   optionalPackage('zeromq', true, 'notebooks are driven through it'),

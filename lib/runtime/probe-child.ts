@@ -26,16 +26,18 @@ async function probe(name: string): Promise<DeviceReport> {
     if (error instanceof OmniError) return { reason: plain(error.what), help: error.help };
     return { reason: plain((error as Error).message), help: null };
   };
+  const began = performance.now();
   try {
     await run(name, 'float32');
   } catch (error) {
-    return { name, works: false, float16: false, ...failure(error) };
+    return { name, works: false, float16: false, startMs: null, ...failure(error) };
   }
+  const startMs = Math.round(performance.now() - began);
   try {
     await run(name, 'float16');
-    return { name, works: true, float16: true, reason: null, help: null };
+    return { name, works: true, float16: true, startMs, reason: null, help: null };
   } catch (error) {
-    return { name, works: true, float16: false, ...failure(error) };
+    return { name, works: true, float16: false, startMs, ...failure(error) };
   }
 }
 

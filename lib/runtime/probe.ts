@@ -11,6 +11,8 @@ export interface DeviceReport {
   works: boolean;
   /** Whether it computes with float16; without, only float32 programs run on it. */
   float16: boolean;
+  /** Milliseconds until the first result; null if there was none. */
+  startMs: number | null;
   /** Why it does not work (or why not float16), and what to do. */
   reason: string | null;
   help: string | null;
@@ -25,6 +27,7 @@ const failed = (name: string, reason: string, help: string): DeviceReport => ({
   name,
   works: false,
   float16: false,
+  startMs: null,
   reason,
   help,
 });
