@@ -183,6 +183,23 @@ describe('readOnnx', () => {
     ]);
   });
 
+  it("reads a model that PyTorch exported, and gives PyTorch's results", async () => {
+    const data = path.join(__dirname, '../../../tests/goldens/data');
+    const golden = JSON.parse(await readFile(path.join(data, 'torch-export.json'), 'utf8')) as Record<string, number[]>;
+    const model = await loadOnnx(path.join(data, 'torch-export.onnx'));
+    assert.deepEqual(model.inputs[1].shape, ['b', 'n']);
+    const x = tensor(Float32Array.from(golden.x), { shape: [2, 3, 6, 6] });
+    const t = tensor(BigInt64Array.from(golden.t, BigInt), { shape: [2, 3] });
+    const out = await jit((a: Tensor, i: Tensor) => model.apply({ x: a, t: i }))(x, t);
+    assert.deepEqual(out.o.shape, [2, 3, 16]);
+    for (const name of ['u', 'o', 'a']) {
+      const values = await out[name].numbers();
+      assert.equal(values.length, golden[name].length);
+      golden[name].forEach((e, i) => assert.ok(Math.abs(values[i] - e) < 1e-5, `${name}[${i}]: ${e}, ${values[i]}`));
+    }
+    assert.deepEqual(model.program({ b: 1, n: 4 }).outputs[1].shape, [1, 4, 16]);
+  });
+
   it('computes common operators as the standard defines them', async () => {
     const floats = { w: { dims: [2, 3], data: [1, 0, 2, -1, 1, 0] }, b: { dims: [2], data: [10, 20] } };
     assert.deepEqual(
