@@ -54,16 +54,17 @@ def simple_layers():
     ids, table = ints("embedding.ids", (2, 6), 7), param("embedding.weight", (7, 3))
     layer("embedding", F.embedding(ids, table), weight=table)
 
-    x, w = param("rmsNorm.x", (2, 3, 8)), param("rmsNorm.weight", (8,))
+    # Small, so that the epsilon shows.
+    x, w = param("rmsNorm.x", (2, 3, 8), 1 / 64), param("rmsNorm.weight", (8,))
     layer("rmsNorm", F.rms_norm(x, (8,), w, 1e-5), x=x, weight=w)
 
-    x = param("layerNorm.x", (2, 3, 8), shift=3.0)
+    x = param("layerNorm.x", (2, 3, 8), 1 / 64)
     w, b = param("layerNorm.weight", (8,)), param("layerNorm.bias", (8,))
     layer("layerNorm", F.layer_norm(x, (8,), w, b, 1e-5), x=x, weight=w, bias=b)
 
     x = param("groupNorm.x", (2, 6, 3, 4), shift=-1.0)
     w, b = param("groupNorm.weight", (6,)), param("groupNorm.bias", (6,))
-    layer("groupNorm", F.group_norm(x, 3, w, b, 1e-5), x=x, weight=w, bias=b)
+    layer("groupNorm", F.group_norm(x, 3, w, b, 0.1), x=x, weight=w, bias=b)
 
     x = param("swiglu.x", (2, 3, 4))
     g, u, d = (param(f"swiglu.{n}", s, 0.5) for n, s in (("gate", (6, 4)), ("up", (6, 4)), ("down", (4, 6))))
@@ -197,7 +198,7 @@ def res_blocks():
             "conv2.bias": param(f"{name}.conv2.bias", (outputs,)),
         }
         x = param(f"{name}.x", (2, inputs, *space))
-        h = F.silu(F.group_norm(x, 2, p["norm1.weight"], p["norm1.bias"], 1e-5))
+        h = F.silu(F.group_norm(x, 2, p["norm1.weight"], p["norm1.bias"], 0.1))
         h = f(h, p["conv1.weight"], p["conv1.bias"], padding=1)
         leaves = {"x": x}
         if embedding:
@@ -206,7 +207,7 @@ def res_blocks():
             leaves["embedding"] = e = param(f"{name}.embedding", (2, embedding))
             shift = F.linear(F.silu(e), p["time_emb_proj.weight"], p["time_emb_proj.bias"])
             h = h + shift[(...,) + (None,) * n]
-        h = F.silu(F.group_norm(h, 2, p["norm2.weight"], p["norm2.bias"], 1e-5))
+        h = F.silu(F.group_norm(h, 2, p["norm2.weight"], p["norm2.bias"], 0.1))
         h = f(h, p["conv2.weight"], p["conv2.bias"], padding=1)
         if inputs != outputs:
             p["conv_shortcut.weight"] = param(f"{name}.conv_shortcut.weight", (outputs, inputs, *(1,) * n))
@@ -230,7 +231,7 @@ def optimiser():
     """Five steps with a warm-up from 0, decay on the matrix alone, gradients clipped to norm 1.5."""
     w, b = param("adamw.w", (3, 4)), param("adamw.b", (4,))
     groups = [{"params": [w], "weight_decay": 0.1}, {"params": [b], "weight_decay": 0.0}]
-    adam = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), eps=1e-8)
+    adam = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), eps=1e-3)
     for step, rate in enumerate([0.0, 0.01, 0.02, 0.015, 0.005]):
         w.grad = param(f"adamw.gw{step}", (3, 4), 0.5 if step % 2 else 0.125).detach()
         b.grad = param(f"adamw.gb{step}", (4,), 0.5 if step % 2 else 0.125).detach()

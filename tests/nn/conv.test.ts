@@ -136,6 +136,7 @@ describe('blocks of UNets against PyTorch', () => {
           {
             embedding: leaves.embedding,
             groups: 2,
+            epsilon: 0.1,
           },
         ),
       );

@@ -38,14 +38,16 @@ describe('layers against PyTorch', () => {
       embedding(p, ints('embedding.ids', [2, 6], 7)),
     ));
   it('rmsNorm', () =>
-    checkLayer('rmsNorm', { x: param('rmsNorm.x', [2, 3, 8]), weight: param('rmsNorm.weight', [8]) }, ({ x, ...p }) =>
-      rmsNorm(p, x),
+    checkLayer(
+      'rmsNorm',
+      { x: param('rmsNorm.x', [2, 3, 8], 1 / 64), weight: param('rmsNorm.weight', [8]) },
+      ({ x, ...p }) => rmsNorm(p, x),
     ));
   it('layerNorm', () =>
     checkLayer(
       'layerNorm',
       {
-        x: param('layerNorm.x', [2, 3, 8], 1, 3),
+        x: param('layerNorm.x', [2, 3, 8], 1 / 64),
         weight: param('layerNorm.weight', [8]),
         bias: param('layerNorm.bias', [8]),
       },
@@ -59,7 +61,7 @@ describe('layers against PyTorch', () => {
         weight: param('groupNorm.weight', [6]),
         bias: param('groupNorm.bias', [6]),
       },
-      ({ x, ...p }) => groupNorm(p, x, 3),
+      ({ x, ...p }) => groupNorm(p, x, 3, 0.1),
     ));
   it('swiglu', () =>
     checkLayer(
