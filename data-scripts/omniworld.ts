@@ -23,6 +23,7 @@ import {
   makeEncyclopaedia,
   preferenceSchema,
   preferences,
+  tokenizerTexts,
 } from '../lib/world';
 import type { Split } from '../lib/world';
 
@@ -90,8 +91,10 @@ async function main(): Promise<void> {
   await write('evaluation', instructionSchema, evaluation.length, evaluation);
 
   await writeFileAtomic(path.join(out, 'encyclopaedia.json'), `${JSON.stringify(book, null, 1)}\n`);
-  const texts = map(documents(book, 'train', Math.min(sizes.documents, 20000)), (doc) => doc.text);
-  const tokenizer = trainTokenizer(texts, { vocabSize: sizes.vocabulary, addedTokens: ADDED_TOKENS });
+  const tokenizer = trainTokenizer(tokenizerTexts(book, 20000), {
+    vocabSize: sizes.vocabulary,
+    addedTokens: ADDED_TOKENS,
+  });
   await tokenizer.save(path.join(out, 'tokenizer'));
   const manifest = { world: 1, profile, seed, vocabulary: tokenizer.vocabSize, files };
   await writeFileAtomic(path.join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 1)}\n`);

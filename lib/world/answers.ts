@@ -15,15 +15,36 @@ const MEDIUM: Record<Modality, readonly string[]> = {
   video: ['clip', 'video'],
 };
 
-/** Wordings of plan steps; PLAN_CHECKS recognises each. */
-const STEPS: Record<PlanStep, readonly string[]> = {
-  search: ['Search for the facts.', 'Look up what was asked.', 'Search the web for it.'],
-  compute: ['Compute the number.', 'Calculate the value with a program.', 'Run a program for the number.'],
-  describe: ['Describe the scene.', 'Say what the scene shows.', 'Put the scene into words.'],
-  image: ['Draw the picture.', 'Paint an image of it.', 'Make the picture.'],
-  audio: ['Play the sound.', 'Make the sound of it.', 'Turn it into a recording.'],
-  video: ['Film the clip.', 'Make a video of it.', 'Animate it as a clip.'],
+/** Plan steps: a beginning and an end, each with several wordings. PLAN_CHECKS recognises every combination. */
+const STEPS: Record<PlanStep, readonly [readonly string[], readonly string[]]> = {
+  search: [
+    ['Search for', 'Look up', 'Find'],
+    ['the facts', 'what was asked', 'the answer on the web', 'it'],
+  ],
+  compute: [
+    ['Compute', 'Calculate', 'Work out'],
+    ['the number', 'the value', 'it with a program', 'what was asked'],
+  ],
+  describe: [
+    ['Describe', 'Say in words', 'Put into words'],
+    ['the scene', 'what there is', 'it', 'what to show'],
+  ],
+  image: [
+    ['Draw', 'Paint', 'Make', 'Create'],
+    ['the picture', 'an image', 'a picture of it', 'the image of the scene'],
+  ],
+  audio: [
+    ['Play', 'Make', 'Create', 'Give'],
+    ['the sound', 'a recording', 'a sound of it', 'the audio of the scene'],
+  ],
+  video: [
+    ['Film', 'Make', 'Create', 'Animate'],
+    ['the clip', 'a video', 'a clip of it', 'the video of the scene'],
+  ],
 };
+
+const sayStep = (step: PlanStep, wording: Wording): string =>
+  `${wording.pick(STEPS[step][0])} ${wording.pick(STEPS[step][1])}.`;
 
 /** How a step of each kind is recognised, in a model's plan too. */
 export const PLAN_CHECKS: Record<PlanStep, RegExp> = {
@@ -35,41 +56,108 @@ export const PLAN_CHECKS: Record<PlanStep, RegExp> = {
   video: /\b(clip|video|film|animate)/i,
 };
 
-const LEADS: Partial<Record<Category, (media: string, w: Wording) => string>> = {
-  audio_to_image: (m, w) =>
-    w.pick([`Here is the ${m}.`, `This is the ${m} of what I hear:`, `As ${m}:`, `The sound gives this ${m}.`, '']),
-  image_to_audio: (m, w) =>
-    w.pick([`Here is the ${m}.`, `This is the ${m} for what I look at:`, `As ${m}:`, `Listen to this ${m}.`, '']),
-  text_to_multimodal: (m, w) =>
-    w.pick([`Here is the ${m}.`, `I made the ${m}:`, `This is the ${m} you asked for.`, `Done:`, '']),
-  search_and_generate: (m, w) => w.pick([`Here is the ${m}.`, `The ${m} shows this:`, `And this is the ${m}:`]),
-  multi_step_creation: (m, w) => w.pick([`Here is the ${m}.`, `All steps are done:`, `This is the ${m}:`, '']),
+/** What stands before the description; `m` names the media. */
+const LEADS: Partial<Record<Category, readonly ((m: string) => string)[]>> = {
+  audio_to_image: [
+    () => '',
+    (m) => `Here is the ${m}.`,
+    (m) => `This is the ${m} of what I hear:`,
+    (m) => `As ${m}:`,
+    (m) => `The sound gives this ${m}.`,
+    (m) => `I made the ${m}:`,
+    () => 'What I hear looks like this:',
+  ],
+  image_to_audio: [
+    () => '',
+    (m) => `Here is the ${m}.`,
+    (m) => `This is the ${m} for what I look at:`,
+    (m) => `As ${m}:`,
+    (m) => `Listen to this ${m}.`,
+    (m) => `I made the ${m}:`,
+    () => 'This is how it sounds:',
+  ],
+  text_to_multimodal: [
+    () => '',
+    (m) => `Here is the ${m}.`,
+    (m) => `I made the ${m}:`,
+    (m) => `This is the ${m} you asked for.`,
+    () => 'Done:',
+    (m) => `Your ${m}:`,
+    () => 'This is what I made:',
+  ],
+  search_and_generate: [
+    (m) => `Here is the ${m}.`,
+    (m) => `The ${m} shows this:`,
+    (m) => `And this is the ${m}:`,
+    (m) => `I made the ${m} too:`,
+    (m) => `Now the ${m}:`,
+  ],
+  multi_step_creation: [
+    () => '',
+    (m) => `Here is the ${m}.`,
+    () => 'All steps are done:',
+    (m) => `This is the ${m}:`,
+    () => 'This is what I made:',
+  ],
 };
 
 /** "picture and sound", in the order of emission. */
 const namesOf = (outputs: readonly Modality[], wording: Wording): string =>
   outputs.map((m) => wording.pick(MEDIUM[m])).join(' and ');
 
+const TOPICS = {
+  population: ['the population', 'the number of people'],
+  area: ['the area', 'the size'],
+  founded: ['the founding year', 'the age'],
+  region: ['the region', 'the whereabouts'],
+} as const;
+
 function thinkAbout(oracle: Oracle, wording: Wording): string {
+  const { fact, sum, plan, outputs } = oracle;
   const thoughts: string[] = [];
-  if (oracle.fact)
+  if (fact) {
+    const topic =
+      fact.attribute === 'product'
+        ? `the ${fact.year} output of ${fact.product}`
+        : wording.pick(TOPICS[fact.attribute]);
+    thoughts.push(
+      wording.pick(['I need', 'I must find', 'I do not know', 'First comes', 'The user wants', 'What is missing is']) +
+        ` ${topic} for ${fact.place}` +
+        wording.pick(['.', ', so I search.', ', which I look up.', '; the web will tell.', '. I must not guess.']),
+    );
+  }
+  if (sum)
     thoughts.push(
       wording.pick([
-        `I need a fact about ${oracle.fact.place}.`,
-        `I do not know this about ${oracle.fact.place}.`,
-        `This asks for the ${oracle.fact.attribute === 'product' ? oracle.fact.product : oracle.fact.attribute} of ${oracle.fact.place}.`,
+        'I should not guess',
+        'A short program can tell',
+        'This has to be computed',
+        'I had better compute it',
+        'A few lines of code will do',
+        'The exact number is wanted',
+        'I let a program do it',
+      ]) + wording.pick(['.', ' here.', ', to be sure.', ' this time.', '; then I explain.']),
+    );
+  if (plan.length)
+    thoughts.push(
+      wording.pick([
+        `This takes ${plan.length} steps`,
+        `There are ${plan.length} things to do`,
+        'I go step by step',
+        'I make a plan first',
+        'Let me order the steps',
+        'I do one thing after the other',
+      ]) + wording.pick(['.', ', in order.', ' here.', ', as asked.']),
+    );
+  else if (outputs.length)
+    thoughts.push(
+      wording.pick([
+        `A ${wording.pick(MEDIUM[outputs[0]])} is wanted too.`,
+        'Then I show it.',
+        'After that I make the rest.',
+        '',
       ]),
     );
-  if (oracle.sum)
-    thoughts.push(
-      wording.pick(['I should not guess the number.', 'A short program can tell.', 'This has to be computed.']),
-    );
-  if (oracle.plan.length)
-    thoughts.push(
-      wording.pick([`This takes ${oracle.plan.length} steps.`, `I go step by step.`, 'I make a plan first.']),
-    );
-  else if (oracle.outputs.length)
-    thoughts.push(wording.pick([`A ${MEDIUM[oracle.outputs[0]][0]} is wanted too.`, 'Then I show it.', '']));
   return thoughts.filter(Boolean).join(' ');
 }
 
@@ -86,8 +174,14 @@ export function statement(oracle: Oracle, answer: string, wording: Wording): str
   if (oracle.fact) return [`${sentenceCase(stateFact(oracle.fact, answer, wording))}.`];
   if (!oracle.sum) return [];
   const name = nameSum(oracle.sum, wording);
-  const stated = wording.pick([`${sentenceCase(name)} is ${answer}.`, `The result is ${answer}.`, `It is ${answer}.`]);
-  return wording.chance(0.8) ? [stated, explainSum(oracle.sum, wording)] : [stated];
+  const stated = wording.pick([
+    `${sentenceCase(name)} is ${answer}.`,
+    `The result is ${answer}.`,
+    `It is ${answer}.`,
+    `The answer is ${answer}.`,
+    `According to the program it is ${answer}.`,
+  ]);
+  return [stated, ...explainSum(oracle.sum, wording)];
 }
 
 /** A right response to what the oracle asks for. */
@@ -95,12 +189,12 @@ export function composeAnswer(category: Category, oracle: Oracle, wording: Wordi
   const agentic = oracle.tool !== null || oracle.plan.length > 0;
   const draft: Draft = { act: agentic, text: '', blocks: oracle.outputs.map(fullBlock) };
   if (agentic) draft.think = thinkAbout(oracle, wording);
-  if (oracle.plan.length) draft.plan = oracle.plan.map((step) => wording.pick(STEPS[step]));
+  if (oracle.plan.length) draft.plan = oracle.plan.map((step) => sayStep(step, wording));
   if (oracle.tool) draft.call = { json: callFor(oracle, wording), result: oracle.result ?? '' };
   const parts = oracle.answer === null ? [] : statement(oracle, oracle.answer, wording);
   if (oracle.objects) {
-    const lead = LEADS[category];
-    if (lead) parts.push(lead(namesOf(oracle.outputs, wording), wording));
+    const leads = LEADS[category];
+    if (leads) parts.push(wording.pick(leads)(namesOf(oracle.outputs, wording)));
     draft.caption = describeObjects(oracle.objects, wording, { motion: oracle.motion });
     parts.push(draft.caption);
   }

@@ -7,6 +7,7 @@ import type { Encyclopaedia, Place } from './encyclopaedia';
 import { answerOf, askFact, drawFact, factKey, stateFact } from './facts';
 import { runJavaScript } from './javascript';
 import { COLOUR_WORDS, PLACE_WORDS, SHAPE_WORDS } from './lexicon';
+import { instructions } from './instructions';
 import { mediaSegment, showsMotion } from './media';
 import type { DocumentRecord } from './records';
 import { drawScene } from './scene';
@@ -127,7 +128,7 @@ const KINDS: Record<string, { share: number; make: Maker }> = {
       while (splitOf(sumKey(sum)) !== split) sum = drawSum(random);
       const code = programFor(sum, w);
       const run = runJavaScript(code);
-      return `To find ${nameSum(sum, w)}: ${code} gives ${run.ok ? run.value : run.error}. ${explainSum(sum, w)}`;
+      return `To find ${nameSum(sum, w)}: ${code} gives ${run.ok ? run.value : run.error}. ${explainSum(sum, w).join(' ')}`;
     },
   },
   conversation: { share: 0.15, make: conversation },
@@ -147,4 +148,12 @@ export function makeDocument(book: Encyclopaedia, split: Split, index: number): 
 /** Documents `start` to `start + count - 1` of a split. */
 export function* documents(book: Encyclopaedia, split: Split, count: number, start = 0): Generator<DocumentRecord> {
   for (let i = start; i < start + count; i++) yield makeDocument(book, split, i);
+}
+
+/** Texts to train a tokenizer on: documents and whole instruction samples of the training split, `count` in all. */
+export function* tokenizerTexts(book: Encyclopaedia, count: number): Generator<string> {
+  const half = Math.ceil(count / 2);
+  for (const { text } of documents(book, 'train', half)) yield text;
+  for (const { prompt, response } of instructions(book, 'train', count - half))
+    yield formatChat([...prompt, ...response]);
 }

@@ -105,8 +105,33 @@ export function stateFact(fact: Fact, answer: string, wording: Wording): string 
 
 /** What to type into a search for the answer. */
 export function queryFor(fact: Fact, wording: Wording): string {
+  const { place } = fact;
   if (fact.attribute === 'founded')
-    return wording.pick([`${fact.place} founded`, `when was ${fact.place} founded`, `year ${fact.place} was founded`]);
-  const topic = fact.attribute === 'product' ? fact.product : fact.attribute;
-  return wording.pick([`${fact.place} ${topic}`, `${topic} of ${fact.place}`, `${topic} ${fact.place}`]);
+    return wording.pick([
+      `${place} founded`,
+      `when was ${place} founded`,
+      `year ${place} was founded`,
+      `founded: ${place}`,
+      `${place} founded when`,
+    ]);
+  if (fact.attribute === 'product') {
+    const { product, year } = fact;
+    return wording.pick([
+      `${place} ${product}`,
+      `${product} of ${place}`,
+      `${product} from ${place} ${year}`,
+      `${place} ${product} tonnes`,
+      `${year} ${product} ${place}`,
+      `how much ${product} comes from ${place}`,
+    ]);
+  }
+  const topic = fact.attribute;
+  return wording.pick([
+    `${place} ${topic}`,
+    `${topic} of ${place}`,
+    `${topic} ${place}`,
+    `${place}: ${topic}`,
+    `what ${topic} has ${place}`,
+    `tell me ${place} ${topic}`,
+  ]);
 }

@@ -2,7 +2,7 @@
 export { callFor, composeAnswer } from './answers';
 export { encodeChat, formatChat, segmentsOf } from './chat';
 export type { EncodedChat, Encoder, Message, Role } from './chat';
-export { documents, makeDocument } from './corpus';
+export { documents, makeDocument, tokenizerTexts } from './corpus';
 export { corrupt, corruptionsFor } from './corruptions';
 export { describeObjects } from './describe';
 export type { DescribeOptions } from './describe';

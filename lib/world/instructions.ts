@@ -170,7 +170,7 @@ function drawSteps(book: Encyclopaedia, split: Split, random: Random, w: Wording
   const scene =
     emblem && oracle.fact
       ? emblemScene(book, oracle.fact, random)
-      : drawScene(random, { split, count: 1 + random.int(2) });
+      : drawScene(random, { split, count: first === 'none' ? 1 + random.int(2) : 1 });
   steps.push(emblem ? stepWords.emblem(w) : stepWords.scene(describeObjects(scene.objects, w), w));
   const outputs = drawOutputs(random, first === 'none' ? [0, 0.7, 0.3] : [0.5, 0.4, 0.1]);
   if (random.uniform() < 0.3) {

@@ -7,7 +7,7 @@
 import vm from 'node:vm';
 
 const WORDS = new Set(
-  'let const for of if else while true false return Math max min floor round sqrt abs pow length push reduce filter map every a b c d i j k n s x y t p q list sum product count total result mean'.split(
+  'let const for of if else while true false Math max min floor round sqrt abs pow length a b c d i j k n p q r s t x y list sum product count total result mean'.split(
     ' ',
   ),
 );

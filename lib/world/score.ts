@@ -64,9 +64,9 @@ export function statesAnswer(text: string, answer: string, ofSum: boolean): bool
   return new RegExp(`${before}${escape(answer)}(?!\\w|\\.\\d)`).test(text);
 }
 
-/** Sentences that a right answer may need: a lead, the scene and its count, a fact or a number and how it was found. */
+/** Sentences that a right answer may need: a lead, the scene and its count, a fact, or a number and how it was found. */
 const allowedSentences = (oracle: Oracle): number =>
-  1 + (oracle.objects ? 1 + oracle.objects.length : 0) + (oracle.answer === null ? 0 : 2);
+  1 + (oracle.objects ? 1 + oracle.objects.length : 0) + (oracle.answer === null ? 0 : 3);
 
 function scoreText(oracle: Oracle, { text }: ParsedResponse): number {
   const parts: number[] = [];
