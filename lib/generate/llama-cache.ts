@@ -3,8 +3,9 @@
  *
  * The cache has two parts, so that a step writes little: a long one, which steps only read, and a window of the last
  * `WINDOW` tokens, which every step rewrites. `fold` moves a full window into the long part. So a step costs one reading of
- * the cache, on every device, without writing in place. At 256 positions and 4 M parameters this took 0.8 of the time of
- * rewriting the whole cache in every step at batch 1, and half at batch 32 (by `where`; by scatterElements: two thirds).
+ * the cache, on every device, without writing in place. Measured with 4 M parameters and 256 positions on one CPU thread,
+ * in milliseconds a step at batch 1 and 32: this 1.7 and 18, folding included; one cache rewritten in every step by
+ * scatterElements 2.4 and 50, by `where` 3.0 and 66.
  *
  * Rows of one batch have prompts of different lengths, padded on the right. Row b's long part holds its positions 0 to
  * base[b] - 1 and slot j of the window its position base[b] + j; what lies beyond is never looked at, so padding needs no

@@ -47,17 +47,19 @@ export function argMax(logProbs: Float32Array): number {
   return best;
 }
 
-/** The ids of the k largest entries, in the order of ids. */
-function largest(logProbs: Float32Array, k: number): Int32Array {
-  const limit = logProbs.slice().sort()[logProbs.length - k];
+/** The positions of the k largest entries in ascending order; of equals at the limit, the first. */
+function largest<T extends Float32Array | Float64Array>(
+  values: T,
+  k: number,
+  ascending = values.slice().sort(),
+): Int32Array {
+  const limit = ascending[values.length - k];
   let above = 0;
-  for (const x of logProbs) if (x > limit) above++;
+  for (const x of values) if (x > limit) above++;
   const ids = new Int32Array(k);
   let n = 0;
   let equals = k - above;
-  logProbs.forEach((x, i) => {
-    if (x > limit || (x === limit && equals-- > 0)) ids[n++] = i;
-  });
+  for (let i = 0; i < values.length; i++) if (values[i] > limit || (values[i] === limit && equals-- > 0)) ids[n++] = i;
   return ids;
 }
 
@@ -66,8 +68,7 @@ export function warp(logProbs: Float32Array, options: SamplingOptions): Distribu
   const { temperature = 1, topK = Infinity, topP = 1 } = options;
   const top = argMax(logProbs);
   if (temperature === 0) return { ids: [top], probabilities: Float64Array.of(1) };
-  const ids =
-    topK < logProbs.length ? largest(logProbs, topK) : Int32Array.from({ length: logProbs.length }, (_, i) => i);
+  const ids = topK < logProbs.length ? largest(logProbs, topK) : new Int32Array(logProbs.length).map((_, i) => i);
   const probabilities = new Float64Array(ids.length);
   let total = 0;
   for (let i = 0; i < ids.length; i++)
@@ -77,15 +78,11 @@ export function warp(logProbs: Float32Array, options: SamplingOptions): Distribu
 }
 
 function nucleus({ ids, probabilities }: Distribution, topP: number): Distribution {
-  // All tokens below this together have less than 1 - topP, so none of them belongs to the nucleus.
-  const least = (1 - topP) / ids.length;
-  const order: number[] = [];
-  for (let i = 0; i < ids.length; i++) if (probabilities[i] >= least) order.push(i);
-  order.sort((a, b) => probabilities[b] - probabilities[a] || a - b);
+  const ascending = probabilities.slice().sort();
   let sum = 0;
   let n = 0;
-  while (n < order.length && sum < topP) sum += probabilities[order[n++]];
-  const kept = order.slice(0, n);
+  while (n < ascending.length && sum < topP) sum += ascending[ascending.length - ++n];
+  const kept = largest(probabilities, n, ascending);
   return { ids: kept.map((i) => ids[i]), probabilities: Float64Array.from(kept, (i) => probabilities[i] / sum) };
 }
 
