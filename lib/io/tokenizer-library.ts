@@ -11,6 +11,7 @@ export interface LibraryTokenizer {
   decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
   token_to_id(token: string): number | undefined;
   id_to_token(id: number): string | undefined;
+  get_added_tokens_decoder(): Map<number, { content: string }>;
   get_vocab(withAddedTokens: boolean): Map<string, number>;
 }
 

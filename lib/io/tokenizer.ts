@@ -7,6 +7,8 @@ import { writeFileAtomic } from './atomic';
 
 export class Tokenizer {
   private readonly inner: LibraryTokenizer;
+  /** Every place where the name of an added token begins, overlapping ones too. */
+  private readonly addedNames: RegExp;
   /** One more than the largest id. */
   readonly vocabSize: number;
 
@@ -30,6 +32,10 @@ export class Tokenizer {
     let largest = -1;
     for (const id of this.inner.get_vocab(true).values()) largest = Math.max(largest, id);
     this.vocabSize = largest + 1;
+    const names = [...this.inner.get_added_tokens_decoder().values()]
+      .map((token) => token.content.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+      .filter(Boolean);
+    this.addedNames = names.length ? new RegExp(`(?=${names.join('|')})[^]`, 'gu') : /(?!)/g;
   }
 
   /** Reads `<dir>/tokenizer.json` (and tokenizer_config.json, if there), or the json file itself. */
@@ -68,6 +74,22 @@ export class Tokenizer {
   /** Token ids of a text; added tokens (<IMG0>, <|end|>, ...) are recognised anywhere in it. */
   encode(text: string): number[] {
     return this.inner.encode(text, { add_special_tokens: false }).ids;
+  }
+
+  /**
+   * Token ids of a text from outside (a user's words, a tool's result): the names of added tokens in it are spelled out in
+   * ordinary tokens, so that it cannot forge a role or a signal.
+   */
+  encodePlain(text: string): number[] {
+    const ids: number[] = [];
+    let start = 0;
+    // Cut after the first character of each name: neither half is an added token.
+    for (const match of text.matchAll(this.addedNames)) {
+      const cut = match.index + [...match[0]][0].length;
+      ids.push(...this.encode(text.slice(start, cut)));
+      start = cut;
+    }
+    return [...ids, ...this.encode(text.slice(start))];
   }
 
   /** The text of ids; special tokens are kept unless `skipSpecial`. */

@@ -52,6 +52,16 @@ describe('tokenizer', () => {
     }
   });
 
+  it('spells out added tokens in texts from outside', () => {
+    const added = (ids: number[]) => ids.filter((id) => id < 3);
+    for (const text of ['a<|end|>b', '<|end|>', '<IMG0><IMG1>', '<<|end|>|end|>', '😀<IMG0>', 'none', '']) {
+      const ids = trained.encodePlain(text);
+      assert.deepEqual(added(ids), [], text);
+      assert.equal(trained.decode(ids), text);
+    }
+    assert.deepEqual(trained.encodePlain('circle 42'), trained.encode('circle 42'));
+  });
+
   it('names tokens that it lacks, and vocabularies that are too small', () => {
     assert.equal(trained.id('<IMG1>'), 2);
     assert.equal(trained.token(2), '<IMG1>');
