@@ -51,11 +51,11 @@ interface Entry {
   donated: Set<number>;
 }
 
-function captureInto(captured: Tensor[]): (t: Tensor) => Tensor {
+function captureInto(captured: Tensor[], embed: number): (t: Tensor) => Tensor {
   return (t) => {
     t.storage!.check('jit');
     const values = t.storage!.hostValues;
-    if (values && t.size <= EMBED_ELEMENTS) return constant({ dtype: t.dtype, shape: t.shape, data: values.slice() });
+    if (values && t.size <= embed) return constant({ dtype: t.dtype, shape: t.shape, data: values.slice() });
     captured.push(t);
     return input(t);
   };
@@ -135,7 +135,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       return new Slot(results.length - 1);
     });
     const captured: Tensor[] = [];
-    const program = buildProgram(placeholders, outputs, captureInto(captured));
+    const program = buildProgram(placeholders, outputs, captureInto(captured, EMBED_ELEMENTS));
     const executable = getDevice(options.device).compile(program, name);
     const donated = new Set(owner.flatMap((o, i) => (options.donate?.includes(o) ? [i] : [])));
     return { program, executable, captured, results, skeleton, donated };
@@ -218,7 +218,8 @@ const scalar = (value: number): Tensor =>
 
 setEvaluator(async (tensors) => {
   const captured: Tensor[] = [];
-  const program = buildProgram([], tensors, captureInto(captured));
+  // Values are fed, not embedded: the same expression of other values is then the same session.
+  const program = buildProgram([], tensors, captureInto(captured, 0));
   const executable = getDevice().compile(program, 'evaluate');
   const storages = await executable.run(captured.map((t) => t.storage!));
   tensors.forEach((t, i) => (t.storage = storages[i]));

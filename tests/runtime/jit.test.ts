@@ -260,6 +260,14 @@ describe('expressions', () => {
     assert.match(String(y), /Tensor\(float32 \[\]\)/);
   });
 
+  it('of the same form share a session, whatever their values', async () => {
+    const { loaded } = getDevice('cpu') as unknown as { loaded: Map<string, true> };
+    await tensor([0, 1]).mul(tensor(2)).data();
+    const before = loaded.size;
+    for (let i = 1; i < 5; i++) assert.deepEqual(await tensor([i, 1]).mul(tensor(i)).tolist(), [i * i, i]);
+    assert.equal(loaded.size, before);
+  });
+
   it('give every type back', async () => {
     assert.deepEqual(
       await tensor([[true, false]])
