@@ -25,27 +25,9 @@ interface Loaded {
   options: SessionOptions;
 }
 
-/** float16 is Uint16Array here; newer runtimes of JavaScript have a Float16Array, which the library then wants. */
-function toOrt(value: HostTensor): ort.Tensor {
-  const Half = (globalThis as { Float16Array?: new (b: ArrayBufferLike, o: number, n: number) => unknown })
-    .Float16Array;
-  const data =
-    value.dtype === 'float16' && Half
-      ? new Half(value.data.buffer, value.data.byteOffset, value.data.length)
-      : value.data;
-  return new ort.Tensor(value.dtype, data as Float32Array, [...value.shape]);
-}
-
-function fromOrt(dtype: DType, data: unknown): TypedArray {
-  const array = data as TypedArray;
-  return dtype === 'float16' && !(array instanceof Uint16Array)
-    ? new Uint16Array(
-        (array as Float32Array).buffer,
-        (array as Float32Array).byteOffset,
-        (array as Float32Array).length,
-      )
-    : array;
-}
+/** float16 is a Uint16Array on both sides; worker.ts sees to that where JavaScript has a Float16Array. */
+const toOrt = (value: HostTensor): ort.Tensor =>
+  new ort.Tensor(value.dtype, value.data as Float32Array, [...value.shape]);
 
 export class Engine {
   private sessions = new Map<string, Loaded>();
@@ -132,21 +114,20 @@ export class Engine {
       throw new Error(`${(error as Error).message}\ninputs: ${inputs.slice(0, 40).join('; ')}`, { cause: error });
     }
     const values: (TypedArray | null)[] = [];
-    for (const { name, buffer, copy, dtype } of request.outputs) {
+    for (const { name, buffer, copy } of request.outputs) {
       this.buffers.set(buffer, results[name]);
-      values.push(copy ? await this.read(buffer, dtype) : null);
+      values.push(copy ? await this.read(buffer) : null);
     }
     this.release(request.donate);
     return values;
   }
 
   /** A copy of a buffer's values. */
-  async read(buffer: number, dtype?: DType): Promise<TypedArray> {
+  async read(buffer: number): Promise<TypedArray> {
     const held = this.buffers.get(buffer);
     if (!held) throw new Error(`buffer ${buffer} is no longer held`);
-    const type = dtype ?? (held.type as DType);
-    if (held.location === 'gpu-buffer') return fromOrt(type, (await this.copy('host', held)).data);
-    return fromOrt(type, held.data).slice();
+    if (held.location === 'gpu-buffer') return (await this.copy('host', held)).data as TypedArray;
+    return (held.data as TypedArray).slice();
   }
 
   release(buffers: readonly number[]): void {
@@ -155,7 +136,7 @@ export class Engine {
       this.buffers.delete(id);
       if (!held) continue;
       if (held.location === 'gpu-buffer') held.dispose();
-      else this.giveFree(held.type as DType, held.dims, fromOrt(held.type as DType, held.data));
+      else this.giveFree(held.type as DType, held.dims, held.data as TypedArray);
     }
   }
 
