@@ -2,6 +2,7 @@
  * Reads an ONNX model as a function of tensors: its nodes become this package's operations, so that it runs on any device,
  * can be differentiated and trained further. Opsets 13 to 24; control flow, quantised types and strings are refused.
  */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ArgumentError, FormatError, OmniError, ShapeError } from '../../errors';
@@ -39,8 +40,8 @@ export interface OnnxValue {
 }
 
 export interface ReadOptions {
-  /** Bytes of a file that the model keeps large tensors in, by the location that it states. */
-  external?: (location: string) => Uint8Array;
+  /** Reads from a file that the model keeps large tensors in, by the location that it states; less where it ends. */
+  external?: (location: string, offset: number, length: number) => Uint8Array;
   /** For messages: the file's name. */
   name?: string;
 }
@@ -92,10 +93,12 @@ function readTensor(where: string, t: TensorProto, external?: ReadOptions['exter
       );
     const offset = Number(entries.get('offset') ?? 0);
     const length = Number(entries.get('length') ?? bytes);
-    const file = external(location);
-    if (!(offset >= 0 && offset + length <= file.length))
-      throw damaged(where, `expected ${length} bytes at ${offset} of "${location}", which has ${file.length}`);
-    raw = file.subarray(offset, offset + length);
+    if (length !== bytes)
+      throw damaged(where, `expected ${bytes} bytes for ${dtype} ${showShape(shape)}, got ${length}`);
+    if (!Number.isSafeInteger(offset) || offset < 0) throw damaged(where, `expected an offset, got ${offset}`);
+    raw = external(location, offset, length);
+    if (raw.length !== length)
+      throw damaged(where, `expected ${length} bytes at ${offset} of "${location}", got ${raw.length}`);
   }
   if (raw || size === 0) {
     if ((raw?.length ?? 0) !== bytes)
@@ -250,31 +253,54 @@ export function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): OnnxFunc
 /** Reads a model from a file, with the files of large tensors that lie beside it. Throws FormatError as readOnnx does. */
 export async function loadOnnx(file: string): Promise<OnnxFunction> {
   const name = path.basename(file);
+  const folder = path.dirname(path.resolve(file));
   const bytes = await readFile(file);
-  const beside = new Map<string, Uint8Array>();
-  for (const t of decode(name, bytes).graph.initializer) {
-    const location = t.dataLocation === 1 ? t.externalData?.find((e) => e.key === 'location')?.value : undefined;
-    if (!location || beside.has(location)) continue;
-    const target = path.resolve(path.dirname(file), location);
+  const opened = new Map<string, number>();
+  const descriptor = (location: string): number => {
+    const known = opened.get(location);
+    if (known !== undefined) return known;
     // A model must not read what its author chose elsewhere on this machine.
-    if (path.dirname(target) !== path.resolve(path.dirname(file)))
+    const target = path.resolve(folder, location);
+    if (path.dirname(target) !== folder)
       throw new FormatError(
         name,
         `expected a file beside the model, got "${location}"`,
         'move it there and export again',
       );
     try {
-      beside.set(location, await readFile(target));
+      const fd = openSync(target, 'r');
+      opened.set(location, fd);
+      return fd;
     } catch (error) {
       throw new FormatError(
         name,
-        `expected the file "${location}" beside the model, found none`,
+        `expected the file "${location}" beside the model, which cannot be opened`,
         'copy it together with the model',
         { cause: error },
       );
     }
+  };
+  try {
+    return readOnnx(bytes, {
+      name,
+      external: (location, offset, length) => readRange(descriptor(location), offset, length),
+    });
+  } finally {
+    for (const fd of opened.values()) closeSync(fd);
   }
-  return readOnnx(bytes, { name, external: (location) => beside.get(location) ?? new Uint8Array() });
+}
+
+/** Bytes of a file that may be larger than one read call or one buffer takes; fewer where it ends. */
+function readRange(fd: number, offset: number, length: number): Uint8Array {
+  const available = Math.max(0, Math.min(length, fstatSync(fd).size - offset));
+  const out = new Uint8Array(available);
+  let at = 0;
+  while (at < available) {
+    const n = readSync(fd, out, at, Math.min(available - at, 1 << 30), offset + at);
+    if (n === 0) break;
+    at += n;
+  }
+  return out.subarray(0, at);
 }
 
 function sizeFor(where: string, v: OnnxValue, d: number | string, sizes: Readonly<Record<string, number>>): number {
