@@ -35,9 +35,9 @@ describe('package: contents', function () {
   });
 
   it('has the kernel that its kernelspec starts, and its command', () => {
-    const spec = JSON.parse(
-      fs.readFileSync(path.join(consumer.installed, 'kernels/omnilab/kernel.json'), 'utf8'),
-    ) as { argv: string[] };
+    const spec = JSON.parse(fs.readFileSync(path.join(consumer.installed, 'kernels/omnilab/kernel.json'), 'utf8')) as {
+      argv: string[];
+    };
     const start = spec.argv.find((part) => part.startsWith('{resource_dir}/'))!;
     const launcher = path.posix.join('kernels/omnilab', start.slice('{resource_dir}/'.length));
     assert.ok(files.includes(launcher), `${launcher} is missing`);
