@@ -3,6 +3,24 @@
  * imported here for that), so that they can be run by name.
  */
 import type { NotebookEntry } from '../pipeline/notebooks';
+import './omniagent/data';
+import './omniagent/stage0_backbone';
+import './omniagent/stage3_sft';
+import './omniagent/stage4_dpo';
+import './omniagent/stage4_simpo';
+
+export { omniagentPerplexities } from './paper';
+export { currentDevice, currentFigures, currentProfile, currentSeeds, run, runSeeds } from '../pipeline';
+
+const figure = (name: string): string[] => [`${name}.png`, `${name}.svg`];
+const table = (name: string): string[] => ['md', 'csv', 'json'].map((extension) => `tables/${name}.${extension}`);
 
 /** What `make reproduce` runs, in order. */
-export const notebooks: readonly NotebookEntry[] = [];
+export const notebooks: readonly NotebookEntry[] = [
+  { path: 'notebooks/00_tour.ipynb', needs: [], outputs: [] },
+  {
+    path: 'notebooks/omniagent/preview.ipynb',
+    needs: ['omniagent/stage3_sft', 'omniagent/stage4_dpo', 'omniagent/stage4_simpo'],
+    outputs: [...figure('training_curves'), ...table('preview')],
+  },
+];

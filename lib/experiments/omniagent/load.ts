@@ -1,0 +1,71 @@
+/** Loading what earlier stages left: data, the backbone, and models with their adapters merged. */
+import { tensor } from '../../graph/tensor';
+import type { Tensor } from '../../graph/tensor';
+import { evaluate } from '../../graph/tensor';
+import { tensorsOf } from '../../graph/tree';
+import type { LabelledExample } from '../../eval/perplexity';
+import { llamaInit } from '../../models/llama';
+import type { LlamaConfig, LlamaParams } from '../../models/llama';
+import { fromPeftNames, mergeLora, toPeftNames } from '../../nn/lora';
+import type { LoraAdapter, LoraConfig } from '../../nn/lora';
+import type { Context } from '../../pipeline/context';
+import type { Run } from '../../pipeline/run-result';
+import { fromHost, toHost } from '../../trainers/state';
+import type { PreferencePair } from '../../trainers/preference';
+import { unpackExamples } from './examples';
+
+const noNoise = { normals: (n: number) => new Float32Array(n), uniforms: (n: number) => new Float32Array(n) };
+
+export const loadExamples = async (data: Run, name: string) =>
+  unpackExamples(data.file(`${name}.safetensors`), await data.load(name));
+
+export async function loadPairs(data: Run, name: string): Promise<PreferencePair[]> {
+  const [chosen, rejected] = [await loadExamples(data, `${name}_chosen`), await loadExamples(data, `${name}_rejected`)];
+  return chosen.map((c, i) => ({ chosen: c, rejected: rejected[i] }));
+}
+
+export async function loadEvaluation(data: Run): Promise<LabelledExample[]> {
+  const { categories } = await data.loadJson<{ categories: string[] }>('evaluation');
+  return (await loadExamples(data, 'evaluation')).map((e, i) => ({ ...e, category: categories[i] }));
+}
+
+export async function loadBackbone(run: Run, config: LlamaConfig): Promise<LlamaParams> {
+  return fromHost(run.file('model.safetensors'), llamaInit(noNoise, config), await run.load('model'));
+}
+
+/** PEFT's layout: adapter_model.safetensors beside adapter_config.json. */
+export async function saveAdapter(ctx: Context<unknown>, adapter: LoraAdapter, lora: LoraConfig): Promise<void> {
+  await ctx.save('adapter_model', await toHost(toPeftNames(adapter)), { format: 'pt' });
+  await ctx.saveJson('adapter_config', {
+    peft_type: 'LORA',
+    task_type: 'CAUSAL_LM',
+    r: lora.rank,
+    lora_alpha: lora.alpha,
+    lora_dropout: 0,
+    target_modules: lora.targets,
+    bias: 'none',
+    fan_in_fan_out: false,
+  });
+}
+
+/** The model with a run's adapter merged into its weights, as concrete values. */
+export async function mergeAdapter(params: LlamaParams, run: Run): Promise<LlamaParams> {
+  const stored: Record<string, Tensor> = Object.fromEntries(
+    Object.entries(await run.load('adapter_model')).map(([name, t]) => [
+      name,
+      tensor(t.data, { shape: t.shape, dtype: t.dtype }),
+    ]),
+  );
+  const { r, lora_alpha, target_modules } = await run.loadJson<{
+    r: number;
+    lora_alpha: number;
+    target_modules: string[];
+  }>('adapter_config');
+  return realize(mergeLora(params, fromPeftNames(stored), { rank: r, alpha: lora_alpha, targets: target_modules }));
+}
+
+/** Parameters given as expressions, computed. */
+export async function realize<P>(params: P): Promise<P> {
+  await evaluate(...tensorsOf(params).map((t) => t.tensor));
+  return params;
+}

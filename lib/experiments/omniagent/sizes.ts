@@ -1,0 +1,120 @@
+/** What the profiles change: sizes of the world, the model and the training. Everything else is the same code. */
+import { z } from 'zod';
+import { llamaSizes } from '../../models/llama';
+import type { Profile } from '../../pipeline/profile';
+import { optimizerSchema } from '../../trainers/optimizer';
+
+export const worldSchema = z.strictObject({
+  /** Places in the encyclopaedia. */
+  places: z.number().int().min(3),
+  documents: z.number().int().positive(),
+  instructions: z.number().int().positive(),
+  preferences: z.number().int().positive(),
+  /** Preference pairs of the validation split. */
+  heldOutPairs: z.number().int().positive(),
+  vocabulary: z.number().int().positive(),
+});
+export type WorldSizes = z.infer<typeof worldSchema>;
+
+export const modelSchema = z.strictObject({
+  vocabSize: z.number().int(),
+  width: z.number().int(),
+  layers: z.number().int(),
+  heads: z.number().int(),
+  kvHeads: z.number().int(),
+  hidden: z.number().int(),
+  maxLength: z.number().int(),
+  ropeBase: z.number(),
+  normEpsilon: z.number(),
+  tieEmbeddings: z.boolean(),
+  checkpointBlocks: z.boolean().optional(),
+});
+
+export const loraSchema = z.strictObject({
+  rank: z.number().int().positive(),
+  alpha: z.number().positive(),
+  targets: z.array(z.string()).min(1),
+});
+
+const optimizer = (c: z.input<typeof optimizerSchema>): z.infer<typeof optimizerSchema> => optimizerSchema.parse(c);
+
+/** All linear layers of the blocks, as the card's adapter (r = 64 at full scale). */
+const targets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+
+interface Sizes {
+  world: WorldSizes;
+  model: z.infer<typeof modelSchema>;
+  time: number;
+  pretrain: z.infer<typeof optimizerSchema>;
+  sft: z.infer<typeof optimizerSchema>;
+  sftLora: z.infer<typeof loraSchema>;
+  preference: z.infer<typeof optimizerSchema>;
+  preferenceLora: z.infer<typeof loraSchema>;
+}
+
+const smoke: Sizes = {
+  world: { places: 30, documents: 5000, instructions: 2400, preferences: 960, heldOutPairs: 96, vocabulary: 1024 },
+  model: { ...llamaSizes['1m'], layers: 2, vocabSize: 1024, maxLength: 320 },
+  time: 128,
+  pretrain: optimizer({
+    learningRate: 3e-3,
+    batchSize: 8,
+    steps: 300,
+    weightDecay: 0.1,
+    betas: [0.9, 0.95],
+    checkpointEvery: 50,
+  }),
+  sft: optimizer({ learningRate: 4e-3, batchSize: 8, steps: 200, checkpointEvery: 50 }),
+  sftLora: { rank: 16, alpha: 32, targets },
+  preference: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 60, warmupRatio: 0.1, checkpointEvery: 20 }),
+  preferenceLora: { rank: 16, alpha: 32, targets },
+};
+
+const laptop: Sizes = {
+  world: { places: 60, documents: 40000, instructions: 18000, preferences: 12000, heldOutPairs: 480, vocabulary: 2048 },
+  model: { ...llamaSizes['4m'], maxLength: 320 },
+  time: 128,
+  pretrain: optimizer({
+    learningRate: 2e-3,
+    batchSize: 8,
+    steps: 2000,
+    weightDecay: 0.1,
+    betas: [0.9, 0.95],
+    checkpointEvery: 200,
+  }),
+  sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 800, checkpointEvery: 100 }),
+  sftLora: { rank: 32, alpha: 64, targets },
+  preference: optimizer({ learningRate: 2e-4, batchSize: 8, steps: 200, warmupRatio: 0.1, checkpointEvery: 50 }),
+  preferenceLora: { rank: 32, alpha: 64, targets },
+};
+
+const gpu: Sizes = {
+  world: {
+    places: 180,
+    documents: 400000,
+    instructions: 120000,
+    preferences: 64400,
+    heldOutPairs: 1920,
+    vocabulary: 4096,
+  },
+  model: { ...llamaSizes['100m'], vocabSize: 4096 },
+  time: 256,
+  pretrain: optimizer({
+    learningRate: 6e-4,
+    batchSize: 64,
+    steps: 20000,
+    weightDecay: 0.1,
+    betas: [0.9, 0.95],
+    checkpointEvery: 500,
+  }),
+  sft: optimizer({ learningRate: 2e-4, batchSize: 32, steps: 8000, checkpointEvery: 500 }),
+  sftLora: { rank: 64, alpha: 128, targets },
+  preference: optimizer({ learningRate: 5e-6, batchSize: 32, steps: 6000, warmupRatio: 0.1, checkpointEvery: 500 }),
+  preferenceLora: { rank: 64, alpha: 128, targets },
+};
+
+/** The paper's own backbone needs weights that are not trained here; until they can be loaded its sizes are the GPU's. */
+export const sizes: Record<Exclude<Profile, 'paper'>, Sizes> = { smoke, laptop, gpu };
+
+/** The sizes of a profile. */
+export const profileSizes = (profile: Profile): Sizes => sizes[profile === 'paper' ? 'gpu' : profile];

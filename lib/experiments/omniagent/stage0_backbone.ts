@@ -1,0 +1,30 @@
+/** Stage 0: the language model that the paper downloads (Vicuna-7B), here pre-trained on OmniWorld's corpus. */
+import { z } from 'zod';
+import { countElements } from '../../graph/tree';
+import { defineExperiment } from '../../pipeline/experiment';
+import { optimizerSchema } from '../../trainers/optimizer';
+import { pretrain } from '../../trainers/pretrain';
+import { toHost } from '../../trainers/state';
+import { modelSchema, profileSizes } from './sizes';
+
+export const backbone = defineExperiment({
+  name: 'omniagent/stage0_backbone',
+  description: 'the language model, pre-trained on the corpus',
+  module: __filename,
+  parents: ['omniagent/data'],
+  schema: z.strictObject({ model: modelSchema, optimizer: optimizerSchema, time: z.number().int().positive() }),
+  config: (profile) => {
+    const { model, pretrain: optimizer, time } = profileSizes(profile);
+    return { model, optimizer, time };
+  },
+  async run(ctx) {
+    const data = ctx.parent('omniagent/data');
+    const [corpus, validation] = await Promise.all(
+      ['corpus', 'corpus_validation'].map(async (name) => (await data.load(name)).ids.data as Int32Array),
+    );
+    const params = await pretrain(ctx, { ...ctx.config, corpus, validation, seed: ctx.seed, device: ctx.device });
+    await ctx.save('model', await toHost(params), { format: 'pt' });
+    await ctx.saveJson('config', ctx.config.model);
+    return { parameters: countElements(params) };
+  },
+});
