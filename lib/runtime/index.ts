@@ -1,7 +1,4 @@
 /** Running programs: devices, compiled functions, cancellation. */
-import './ort-device';
-import './tfjs';
-
 export { cancellable } from './cancel';
 export { closeDevices, defaultDevice, getDevice, setDefaultDevice } from './device';
 export type { Device, Executable } from './device';

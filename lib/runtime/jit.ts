@@ -11,6 +11,9 @@ import { Storage } from '../graph/storage';
 import { constant, evaluate, fromStorage, input, setEvaluator, Tensor } from '../graph/tensor';
 import { mapLeaves, walkTree } from '../graph/tree';
 import { defaultDevice, getDevice } from './device';
+// Whoever compiles needs the engines to be known.
+import './ort-device';
+import './tfjs';
 import type { Executable } from './device';
 
 /** What may be passed where the function takes T: numbers stand for float32 scalars. */
