@@ -47,3 +47,5 @@ export { learningRateAt } from './schedule';
 export type { ScheduleConfig } from './schedule';
 export { philox, Random } from './random';
 export type { RandomState } from './random';
+export { pickModules, replaceModules } from './modules';
+export type { SavedModules } from './modules';

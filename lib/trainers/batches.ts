@@ -23,8 +23,10 @@ export type TokenBatch = {
   mask: Tensor;
 };
 
-/** Lengths are rounded up to these, so that few shapes are compiled. */
-const ROUND = 32;
+/** Lengths are rounded up to multiples of this, so that few shapes are compiled. */
+const ROUND = 64;
+/** Batches that are formed together, from examples sorted by length. */
+const POOL = 16;
 
 /** Which examples step `i` takes, epoch after epoch; the last batch of an epoch is filled from the next one's start. */
 export function batchIndices(rng: Random, count: number, batchSize: number, i: number): number[] {
@@ -43,21 +45,47 @@ export function batchIndices(rng: Random, count: number, batchSize: number, i: n
   });
 }
 
-/** The last orders that were asked for: drawing one takes longer than a step's other host work. */
-const cache = new Map<string, number[]>();
-
-function epochOrder(rng: Random, count: number, epoch: number): number[] {
-  const key = `${rng.seed}|${rng.streamName}|${count}|${epoch}`;
-  let order = cache.get(key);
-  if (!order) {
-    order = rng.stream(`epoch${epoch}`).permutation(count);
-    cache.set(key, order);
-    if (cache.size > 8) cache.delete(cache.keys().next().value!);
-  }
-  return order;
+/**
+ * As `batchIndices`, but with examples of like length together, so that little is padded: the epoch's order is cut into pools
+ * of 16 batches, each sorted by length, and its batches are taken in random order.
+ */
+export function groupedIndices(rng: Random, lengths: readonly number[], batchSize: number, i: number): number[] {
+  const count = lengths.length;
+  if (count < batchSize) return batchIndices(rng, count, batchSize, i);
+  const batches = Math.floor(count / batchSize);
+  const epoch = Math.floor(i / batches);
+  const grouped = remember(`${rng.seed}|${rng.streamName}|${count}|${batchSize}|${epoch}`, () => {
+    const order = epochOrder(rng, count, epoch).slice(0, batches * batchSize);
+    const list: number[][] = [];
+    for (let at = 0; at < order.length; at += POOL * batchSize) {
+      const pool = order.slice(at, at + POOL * batchSize).sort((a, b) => lengths[a] - lengths[b] || a - b);
+      for (let k = 0; k < pool.length; k += batchSize) list.push(pool.slice(k, k + batchSize));
+    }
+    return rng
+      .stream(`batches${epoch}`)
+      .permutation(list.length)
+      .map((k) => list[k]);
+  });
+  return grouped[i % batches];
 }
 
-/** Pads examples to one length, a multiple of 32, at most `maxLength` predictions; longer ones are cut at the end. */
+/** The last orders that were asked for: drawing one takes longer than a step's other host work. */
+const cache = new Map<string, unknown>();
+
+function remember<T>(key: string, make: () => T): T {
+  let value = cache.get(key) as T | undefined;
+  if (!value) {
+    value = make();
+    cache.set(key, value);
+    if (cache.size > 8) cache.delete(cache.keys().next().value!);
+  }
+  return value;
+}
+
+const epochOrder = (rng: Random, count: number, epoch: number): number[] =>
+  remember(`${rng.seed}|${rng.streamName}|${count}|${epoch}`, () => rng.stream(`epoch${epoch}`).permutation(count));
+
+/** Pads examples to one length, a multiple of 64, at most `maxLength` predictions; longer ones are cut at the end. */
 export function padBatch(examples: readonly TokenExample[], maxLength: number, padId = 0): TokenBatch {
   for (const { ids, mask } of examples)
     if (ids.length !== mask.length || ids.length < 2)

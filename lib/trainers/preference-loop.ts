@@ -15,7 +15,7 @@ import { loraInit, withLora } from '../nn/lora';
 import type { LoraAdapter } from '../nn/lora';
 import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
-import { batchIndices } from './batches';
+import { groupedIndices } from './batches';
 import type { TokenBatch } from './batches';
 import type { TrainContext, TrainMetrics } from './context';
 import { trainLoop } from './loop';
@@ -35,6 +35,7 @@ export async function trainOnPairs(
   const { model, lora, optimizer, device } = o;
   const rng = new Random(o.seed, name);
   const adapter = loraInit(rng.stream('init'), o.base, lora);
+  const lengths = o.pairs.map((p) => Math.max(p.chosen.ids.length, p.rejected.ids.length));
   const reference = await referenceSums(o, o.pairs, optimizer.batchSize);
   const heldReference = await referenceSums(o, o.heldOut, optimizer.batchSize);
 
@@ -92,7 +93,7 @@ export async function trainOnPairs(
     },
     step: async ({ adapter, adam }, i) => {
       const { learningRate, scalars } = stepScalars(optimizer, i);
-      const rows = batchIndices(rng.stream('order'), o.pairs.length, optimizer.batchSize, i);
+      const rows = groupedIndices(rng.stream('order'), lengths, optimizer.batchSize, i);
       const out = await step(adapter, adam, o.base, rowsOf(o.pairs, rows), pickSums(reference, rows), scalars);
       return {
         state: { adapter: out.adapter, adam: out.adam },

@@ -7,9 +7,11 @@ import type { LabelledExample } from '../../eval/perplexity';
 import { llamaInit } from '../../models/llama';
 import type { LlamaConfig, LlamaParams } from '../../models/llama';
 import { fromPeftNames, mergeLora, toPeftNames } from '../../nn/lora';
-import type { LoraAdapter, LoraConfig } from '../../nn/lora';
+import type { LoraConfig } from '../../nn/lora';
+import { replaceModules } from '../../nn/modules';
 import type { Context } from '../../pipeline/context';
 import type { Run } from '../../pipeline/run-result';
+import type { Tuned } from '../../trainers/sft';
 import { fromHost, toHost } from '../../trainers/state';
 import type { PreferencePair } from '../../trainers/preference';
 import { unpackExamples } from './examples';
@@ -34,8 +36,10 @@ export async function loadBackbone(run: Run, config: LlamaConfig): Promise<Llama
 }
 
 /** PEFT's layout: adapter_model.safetensors beside adapter_config.json. */
-export async function saveAdapter(ctx: Context<unknown>, adapter: LoraAdapter, lora: LoraConfig): Promise<void> {
-  await ctx.save('adapter_model', await toHost(toPeftNames(adapter)), { format: 'pt' });
+export async function saveAdapter(ctx: Context<unknown>, { adapter, modules }: Tuned, lora: LoraConfig): Promise<void> {
+  const names = Object.keys(modules).map((path) => path.split('.').at(-2)!);
+  const prefixed = Object.fromEntries(Object.entries(modules).map(([path, t]) => [PREFIX + path, t]));
+  await ctx.save('adapter_model', await toHost({ ...toPeftNames(adapter), ...prefixed }), { format: 'pt' });
   await ctx.saveJson('adapter_config', {
     peft_type: 'LORA',
     task_type: 'CAUSAL_LM',
@@ -43,29 +47,34 @@ export async function saveAdapter(ctx: Context<unknown>, adapter: LoraAdapter, l
     lora_alpha: lora.alpha,
     lora_dropout: 0,
     target_modules: lora.targets,
+    modules_to_save: names.length ? names : null,
     bias: 'none',
     fan_in_fan_out: false,
   });
 }
 
-/** The model with a run's adapter merged into its weights, as concrete values. */
+const PREFIX = 'base_model.model.';
+
+/** The model with an adapter merged into its weights, and its modules replaced, as concrete values. */
+export const mergeTuned = (params: LlamaParams, { adapter, modules }: Tuned, lora: LoraConfig): Promise<LlamaParams> =>
+  realize(mergeLora(replaceModules(params, modules), adapter, lora));
+
+/** The model with the adapter of a run merged. */
 export async function mergeAdapter(params: LlamaParams, run: Run): Promise<LlamaParams> {
-  const stored: Record<string, Tensor> = Object.fromEntries(
-    Object.entries(await run.load('adapter_model')).map(([name, t]) => [
-      name,
-      tensor(t.data, { shape: t.shape, dtype: t.dtype }),
-    ]),
-  );
-  const { r, lora_alpha, target_modules } = await run.loadJson<{
-    r: number;
-    lora_alpha: number;
-    target_modules: string[];
-  }>('adapter_config');
-  return realize(mergeLora(params, fromPeftNames(stored), { rank: r, alpha: lora_alpha, targets: target_modules }));
+  const updates: Record<string, Tensor> = {};
+  const modules: Record<string, Tensor> = {};
+  for (const [name, t] of Object.entries(await run.load('adapter_model'))) {
+    const value = tensor(t.data, { shape: t.shape, dtype: t.dtype });
+    if (/\.lora_[AB]\.weight$/.test(name)) updates[name] = value;
+    else modules[name.slice(PREFIX.length)] = value;
+  }
+  const config = await run.loadJson<{ r: number; lora_alpha: number; target_modules: string[] }>('adapter_config');
+  const lora = { rank: config.r, alpha: config.lora_alpha, targets: config.target_modules };
+  return mergeTuned(params, { adapter: fromPeftNames(updates), modules }, lora);
 }
 
 /** Parameters given as expressions, computed. */
-export async function realize<P>(params: P): Promise<P> {
+async function realize<P>(params: P): Promise<P> {
   await evaluate(...tensorsOf(params).map((t) => t.tensor));
   return params;
 }

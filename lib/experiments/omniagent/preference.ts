@@ -1,7 +1,6 @@
 /** What the stage 4 experiments on preference pairs share: the supervised model as base, the pairs, the evaluation. */
 import { z } from 'zod';
 import { perplexities, sampleLosses } from '../../eval/perplexity';
-import { mergeLora } from '../../nn/lora';
 import type { LoraAdapter } from '../../nn/lora';
 import type { Context } from '../../pipeline/context';
 import type { Metrics, ParentRef } from '../../pipeline/experiment';
@@ -9,7 +8,7 @@ import type { Profile } from '../../pipeline/profile';
 import type { TrainContext } from '../../trainers/context';
 import { optimizerSchema } from '../../trainers/optimizer';
 import type { PreferenceOptions } from '../../trainers/preference';
-import { loadBackbone, loadEvaluation, loadPairs, mergeAdapter, realize, saveAdapter } from './load';
+import { loadBackbone, loadEvaluation, loadPairs, mergeAdapter, mergeTuned, saveAdapter } from './load';
 import { loraSchema, modelSchema, profileSizes } from './sizes';
 
 export const preferenceSchema = z.strictObject({ model: modelSchema, lora: loraSchema, optimizer: optimizerSchema });
@@ -37,8 +36,9 @@ export async function runPreference(
   const base = await mergeAdapter(backbone, ctx.parent('omniagent/stage3_sft'));
   const [pairs, heldOut] = [await loadPairs(data, 'preferences'), await loadPairs(data, 'preferences_validation')];
   const adapter = await train(ctx, { ...ctx.config, base, pairs, heldOut, seed: ctx.seed, device: ctx.device });
-  await saveAdapter(ctx, adapter, lora);
+  const tuned = { adapter, modules: {} };
+  await saveAdapter(ctx, tuned, lora);
   ctx.message('evaluating on the 300 samples');
-  const policy = await realize(mergeLora(base, adapter, lora));
+  const policy = await mergeTuned(base, tuned, lora);
   return perplexities(await sampleLosses(policy, model, await loadEvaluation(data), { device: ctx.device }));
 }

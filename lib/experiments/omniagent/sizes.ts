@@ -34,12 +34,17 @@ export const loraSchema = z.strictObject({
   rank: z.number().int().positive(),
   alpha: z.number().positive(),
   targets: z.array(z.string()).min(1),
+  /** Modules that are trained whole. */
+  modulesToSave: z.array(z.string()).default([]),
 });
 
 const optimizer = (c: z.input<typeof optimizerSchema>): z.infer<typeof optimizerSchema> => optimizerSchema.parse(c);
 
 /** All linear layers of the blocks, as the card's adapter (r = 64 at full scale). */
 const targets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+
+/** The signal tokens are new to the backbone, so supervised tuning learns embeddings and head whole. */
+const modulesToSave = ['embed_tokens', 'lm_head'];
 
 interface Sizes {
   world: WorldSizes;
@@ -65,14 +70,14 @@ const smoke: Sizes = {
     checkpointEvery: 50,
   }),
   sft: optimizer({ learningRate: 4e-3, batchSize: 8, steps: 200, checkpointEvery: 50 }),
-  sftLora: { rank: 16, alpha: 32, targets },
+  sftLora: { rank: 16, alpha: 32, targets, modulesToSave },
   preference: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 60, warmupRatio: 0.1, checkpointEvery: 20 }),
-  preferenceLora: { rank: 16, alpha: 32, targets },
+  preferenceLora: { rank: 16, alpha: 32, targets, modulesToSave: [] },
 };
 
 const laptop: Sizes = {
-  world: { places: 60, documents: 40000, instructions: 18000, preferences: 12000, heldOutPairs: 480, vocabulary: 2048 },
-  model: { ...llamaSizes['4m'], maxLength: 320 },
+  world: { places: 60, documents: 40000, instructions: 18000, preferences: 12000, heldOutPairs: 480, vocabulary: 1536 },
+  model: { ...llamaSizes['4m'], vocabSize: 1536, maxLength: 320 },
   time: 128,
   pretrain: optimizer({
     learningRate: 2e-3,
@@ -83,9 +88,9 @@ const laptop: Sizes = {
     checkpointEvery: 200,
   }),
   sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 800, checkpointEvery: 100 }),
-  sftLora: { rank: 32, alpha: 64, targets },
+  sftLora: { rank: 32, alpha: 64, targets, modulesToSave },
   preference: optimizer({ learningRate: 2e-4, batchSize: 8, steps: 200, warmupRatio: 0.1, checkpointEvery: 50 }),
-  preferenceLora: { rank: 32, alpha: 64, targets },
+  preferenceLora: { rank: 32, alpha: 64, targets, modulesToSave: [] },
 };
 
 const gpu: Sizes = {
@@ -108,9 +113,9 @@ const gpu: Sizes = {
     checkpointEvery: 500,
   }),
   sft: optimizer({ learningRate: 2e-4, batchSize: 32, steps: 8000, checkpointEvery: 500 }),
-  sftLora: { rank: 64, alpha: 128, targets },
+  sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
   preference: optimizer({ learningRate: 5e-6, batchSize: 32, steps: 6000, warmupRatio: 0.1, checkpointEvery: 500 }),
-  preferenceLora: { rank: 64, alpha: 128, targets },
+  preferenceLora: { rank: 64, alpha: 128, targets, modulesToSave: [] },
 };
 
 /** The paper's own backbone needs weights that are not trained here; until they can be loaded its sizes are the GPU's. */

@@ -1,12 +1,11 @@
-/** Stage 3: supervised fine-tuning of a LoRA adapter on the instructions, in text form (see world/README.md). */
+/** Stage 3: supervised fine-tuning (a LoRA adapter, embeddings and head) on the instructions, in text form (see world/README.md). */
 import { z } from 'zod';
 import { perplexities, sampleLosses } from '../../eval/perplexity';
 import { defineExperiment } from '../../pipeline/experiment';
 import { optimizerSchema } from '../../trainers/optimizer';
 import { sft } from '../../trainers/sft';
-import { loadBackbone, loadEvaluation, loadExamples, realize, saveAdapter } from './load';
+import { loadBackbone, loadEvaluation, loadExamples, mergeTuned, saveAdapter } from './load';
 import { loraSchema, modelSchema, profileSizes } from './sizes';
-import { mergeLora } from '../../nn/lora';
 
 export const stage3 = defineExperiment({
   name: 'omniagent/stage3_sft',
@@ -25,10 +24,11 @@ export const stage3 = defineExperiment({
     const evaluation = await loadEvaluation(data);
     const before = perplexities(await sampleLosses(base, model, evaluation, { device: ctx.device }));
     const examples = await loadExamples(data, 'instructions');
-    const adapter = await sft(ctx, { ...ctx.config, base, examples, seed: ctx.seed, device: ctx.device });
-    await saveAdapter(ctx, adapter, lora);
+    const { modulesToSave } = lora;
+    const tuned = await sft(ctx, { ...ctx.config, modulesToSave, base, examples, seed: ctx.seed, device: ctx.device });
+    await saveAdapter(ctx, tuned, lora);
     ctx.message('evaluating on the 300 samples');
-    const merged = await realize(mergeLora(base, adapter, lora));
+    const merged = await mergeTuned(base, tuned, lora);
     const after = perplexities(await sampleLosses(merged, model, evaluation, { device: ctx.device }));
     return { ...after, 'backbone/ppl': before.ppl };
   },
