@@ -17,6 +17,7 @@ import {
   instructions,
   makeEncyclopaedia,
   preferences,
+  tokenizerTexts,
   toMessages,
 } from '../../world';
 import type { Message, Split } from '../../world';
@@ -24,8 +25,8 @@ import { packExamples } from './examples';
 import { profileSizes, worldSchema } from './sizes';
 
 const VALIDATION_DOCUMENTS = 500;
-/** Documents that the tokenizer is trained on. */
-const TOKENIZER_DOCUMENTS = 20000;
+/** Texts that the tokenizer is trained on: documents and instructions, half and half. */
+const TOKENIZER_TEXTS = 10000;
 
 export const data = defineExperiment({
   name: 'omniagent/data',
@@ -38,7 +39,7 @@ export const data = defineExperiment({
     const book = makeEncyclopaedia(ctx.seed, world.places);
     const texts = [...documents(book, 'train', world.documents)].map((d) => d.text);
     ctx.message('training the tokenizer');
-    const tokenizer = trainTokenizer(texts.slice(0, TOKENIZER_DOCUMENTS), {
+    const tokenizer = trainTokenizer(tokenizerTexts(book, TOKENIZER_TEXTS), {
       vocabSize: world.vocabulary,
       addedTokens: ADDED_TOKENS,
     });
