@@ -21,6 +21,6 @@ export const notebooks: readonly NotebookEntry[] = [
   {
     path: 'notebooks/omniagent/preview.ipynb',
     needs: ['omniagent/stage3_sft', 'omniagent/stage4_dpo', 'omniagent/stage4_simpo'],
-    outputs: [...figure('training_curves'), ...table('preview')],
+    outputs: [...figure('training_curves'), ...figure('preference_accuracy'), ...table('preview')],
   },
 ];

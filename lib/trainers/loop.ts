@@ -15,7 +15,7 @@ export interface LoopOptions<S> {
   state: S;
   /** Step `i`, counted from 0: takes over the state and returns the next one. */
   step: (state: S, i: number) => Promise<{ state: S; metrics: TrainMetrics }>;
-  /** Called before every `evaluateEvery` steps and at the end; its metrics are logged under the same step. */
+  /** Called at the start (logged as step 0), after every `evaluateEvery` steps, and at the end. */
   evaluate?: (state: S) => Promise<TrainMetrics>;
   evaluateEvery?: number;
   /** Names of metrics for the progress bar. */
@@ -32,12 +32,13 @@ export async function trainLoop<S>(context: TrainContext, options: LoopOptions<S
     state = fromHost(`${name}: checkpoint of step ${saved.step}`, state, saved.tensors);
     start = saved.step;
   }
+  if (start === 0 && evaluate) context.log(0, await evaluate(state));
   for (let i = start; i < totalSteps; i++) {
-    const before = evaluate && evaluateEvery && i % evaluateEvery === 0 ? await evaluate(state) : {};
     const result = await step(state, i);
     state = result.state;
     checkFinite(`${name}, step ${i + 1}`, result.metrics);
-    context.log(i + 1, { ...result.metrics, ...before });
+    const due = i + 1 === totalSteps || (evaluateEvery > 0 && (i + 1) % evaluateEvery === 0);
+    context.log(i + 1, { ...result.metrics, ...(evaluate && due ? await evaluate(state) : {}) });
     context.progress(
       i + 1,
       totalSteps,
