@@ -60,7 +60,7 @@ function adviceFor(provider: SessionOptions['provider'], message: string): strin
   if (provider === 'webgpu' && /adapter|webgpu_context|no WebGPU device/i.test(message))
     return 'WebGPU needs a Vulkan, Metal or D3D12 driver; run `omnilab doctor`, or use device cpu';
   if (provider === 'cuda' && /shared library|Failed to load|CUDA failure|cudaGetDeviceCount|provider/i.test(message))
-    return 'CUDA needs an NVIDIA driver, CUDA 12 with cuDNN 9, and the files that `ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node` downloads; run `omnilab doctor`, or use device cpu';
+    return 'CUDA needs an NVIDIA driver, CUDA 12 with cuDNN 9, and the files that `ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false` downloads; run `omnilab doctor`, or use device cpu';
   if (/allocat|out of memory/i.test(message))
     return 'use a smaller batch, recompute with checkpoint(), or free tensors with .dispose()';
   return 'this is likely a fault of the graph writer: please report it with the message above';

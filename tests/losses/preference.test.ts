@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ArgumentError, ShapeError } from '../../lib/errors';
-import type { Tensor} from '../../lib/graph';
+import type { Tensor } from '../../lib/graph';
 import { tensor, valueAndGrad } from '../../lib/graph';
 import { dpo, sequenceMeans, sequenceSums, simpo, tokenLogProbs } from '../../lib/losses';
 import type { PreferenceLoss, Responses } from '../../lib/losses';
