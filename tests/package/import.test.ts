@@ -109,6 +109,27 @@ describe('package: as others use it', function () {
     }
   });
 
+  it('knows the experiments that its notebooks need, once they are imported', async () => {
+    const program = `
+      const { listExperiments } = require('omnilab/pipeline');
+      const before = listExperiments().length;
+      const { notebooks } = require('omnilab/experiments');
+      const names = listExperiments().map((e) => e.name);
+      console.log(JSON.stringify({ before, names, needs: notebooks.flatMap((n) => n.needs) }));`;
+    const folder = folderOf('experiments', { 'experiments.cjs': program });
+    const found = JSON.parse(await runNode(folder, 'experiments.cjs')) as {
+      before: number;
+      names: string[];
+      needs: string[];
+    };
+    assert.equal(found.before, 0);
+    assert.ok(found.needs.length > 0);
+    assert.deepEqual(
+      found.needs.filter((name) => !found.names.includes(name)),
+      [],
+    );
+  });
+
   it('names the package to install where an optional one is missed', async () => {
     const program = `
       const { setDefaultDevice, tensor } = require('omnilab');
