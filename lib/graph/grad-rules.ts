@@ -227,16 +227,19 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
     null,
     () => dy.gatherElements(i, p.axis),
   ],
-  // with n = x / rms(x): r (g - n mean(g n)) where g = dy scale, r = 1 / rms(x); by the scale: sum(dy n)
+  // With r = 1 / rms(x), n = x r, g = dy scale: dx = g r - x r² mean(g n), dscale = sum(dy n). The sums over rows and over
+  // columns of q = dy x are matrix products, which read q once and write almost nothing.
   rmsNormalization: ({ dy, x: [a, scale], p }) => {
+    const width = scale.size;
+    const rows = a.size / width;
     const r = a.square().mean(-1, true).add(p.epsilon).sqrt().reciprocal();
-    const n = a.mul(r);
+    const q = dy.mul(a).reshape([rows, width]);
     return [
       () => {
-        const g = dy.mul(scale);
-        return g.sub(n.mul(g.mul(n).mean(-1, true))).mul(r);
+        const mean = q.matMul(scale.reshape([width, 1])).reshape(r.shape).mul(r.square().mul(r)).div(width);
+        return dy.mul(scale).mul(r).sub(a.mul(mean));
       },
-      () => dy.mul(n),
+      () => r.reshape([1, rows]).matMul(q).reshape([width]),
     ];
   },
   // a rotation's transpose is the rotation back
