@@ -3,7 +3,11 @@
 interface Sink {
   write(text: string): unknown;
   isTTY?: boolean;
+  columns?: number;
 }
+
+/** Where lines cannot be rewritten, an updated display is shown at most this often, in milliseconds. */
+const QUIET_MS = 10_000;
 
 /** Writes published messages to `out` and `err`. Displays that are updated are rewritten in place on a terminal. */
 export class TerminalOutput {
@@ -11,10 +15,13 @@ export class TerminalOutput {
   #open: string | null = null;
   // Last text of displays that were updated unseen, where lines cannot be rewritten.
   #unseen = new Map<string, string>();
+  // When a display was last shown there.
+  #shown = new Map<string, number>();
 
   constructor(
     private readonly out: Sink = process.stdout,
     private readonly err: Sink = process.stderr,
+    private readonly now: () => number = Date.now,
   ) {}
 
   /** Shows one message. */
@@ -44,11 +51,19 @@ export class TerminalOutput {
     const id = (content.transient as { display_id?: string } | undefined)?.display_id ?? null;
     const update = type === 'update_display_data';
     if (!this.out.isTTY) {
-      if (update && id !== null) this.#unseen.set(id, text);
-      else this.out.write(`${text}\n`);
+      if (id !== null && update && this.now() - (this.#shown.get(id) ?? -Infinity) < QUIET_MS)
+        this.#unseen.set(id, text);
+      else {
+        if (id !== null) {
+          this.#shown.set(id, this.now());
+          this.#unseen.delete(id);
+        }
+        this.out.write(`${text}\n`);
+      }
     } else if (id !== null && !text.includes('\n')) {
       if (this.#open !== id) this.#closeLine();
-      this.out.write(`\r\u001b[K${text}`);
+      // A line that wraps could not be rewritten.
+      this.out.write(`\r\u001b[K${text.slice(0, (this.out.columns ?? 120) - 1)}`);
       this.#open = id;
     } else {
       this.#closeLine();

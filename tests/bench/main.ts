@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- --sizes 1m,4m,25m --rounds 12 --json]`: the training step at three sizes, in tokens a second and as a
  * share of what a plain matrix product reaches in the same runtime; where Python has PyTorch, the same step there, eager and
- * compiled, in turns with ours; start-up and memory. Timings of shared machines are noisy: read the ratios.
+ * compiled, in turns with ours; generation, start-up and memory. Timings of shared machines are noisy: read the ratios.
  */
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -24,6 +24,7 @@ import {
   valueAndGrad,
 } from '../../lib';
 import type { LlamaConfig, Tensor } from '../../lib';
+import { generate } from '../../lib/generate';
 import { startPeer, torchVersion } from './peer';
 import type { Peer } from './peer';
 
@@ -104,6 +105,21 @@ async function ours(config: LlamaConfig, batch: number, time: number): Promise<T
   return { step, startUp, nodes, parameters };
 }
 
+/** New tokens a second of greedy generation, all rows together: 16 tokens of prompt, 96 new ones. */
+async function generation(config: LlamaConfig, rows: number): Promise<number> {
+  const rng = new Random(0);
+  const model = { params: llamaInit(rng, config), config };
+  const prompts = Array.from({ length: rows }, () => Array.from({ length: 16 }, () => rng.int(config.vocabSize)));
+  const tokens = 96;
+  const times: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    const start = performance.now();
+    await generate(model, prompts, { maxNewTokens: tokens, temperature: 0, maxBatch: rows });
+    if (i > 0) times.push(performance.now() - start);
+  }
+  return (rows * tokens) / (median(times) / 1e3);
+}
+
 async function main(): Promise<void> {
   setDefaultDevice(options.device);
   getDevice();
@@ -168,10 +184,24 @@ async function main(): Promise<void> {
     );
   }
   say('');
+  const generated: Record<string, number> = {};
+  for (const size of options.sizes.split(',')) {
+    const config: LlamaConfig = llamaSizes[size as keyof typeof llamaSizes];
+    for (const rows of [1, 32]) {
+      const rate = await generation(config, rows);
+      generated[`${size} x ${rows}`] = rate;
+      say(`generation, ${size}, batch ${rows}: ${rate.toFixed(0)} tokens/s`);
+    }
+  }
+  say('');
   say(`peak memory of this process: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
   if (options.json)
     process.stdout.write(
-      JSON.stringify({ rate, torch: version, results, peakMiB: process.resourceUsage().maxRSS / 1024 }, null, 2) + '\n',
+      JSON.stringify(
+        { rate, torch: version, results, generated, peakMiB: process.resourceUsage().maxRSS / 1024 },
+        null,
+        2,
+      ) + '\n',
     );
 }
 

@@ -240,7 +240,25 @@ describe('kernels/terminal', () => {
     assert.equal(run(true), '\r\u001b[K1%\r\u001b[K50%\r\u001b[K100%\ndone\n');
   });
 
-  it('shows only the first and last state elsewhere', () => {
+  it('shows the first and last state elsewhere, and in between one in ten seconds', () => {
     assert.equal(run(false), '1%\ndone\n100%\n');
+    let text = '';
+    let time = 0;
+    const sink = { write: (t: string) => (text += t) };
+    const terminal = new TerminalOutput(sink, sink, () => time);
+    for (let i = 0; i <= 25; i++, time += 1000) {
+      const content = { data: { 'text/plain': `${i} s` }, transient: { display_id: 'p' } };
+      terminal.write(i ? 'update_display_data' : 'display_data', content);
+    }
+    terminal.end();
+    assert.equal(text, '0 s\n10 s\n20 s\n25 s\n');
+  });
+
+  it('cuts a line that would wrap', () => {
+    let text = '';
+    const sink = { isTTY: true, columns: 11, write: (t: string) => (text += t) };
+    const terminal = new TerminalOutput(sink, sink);
+    terminal.write('display_data', { data: { 'text/plain': '0123456789abc' }, transient: { display_id: 'p' } });
+    assert.equal(text, '\r\u001b[K0123456789');
   });
 });
