@@ -132,7 +132,7 @@ export function fold(base: Tensor, cache: KvCache): LayerCache[] {
   const merge = (old: Tensor, young: Tensor): Tensor =>
     old
       .reshape([-1, width])
-      .scatterAdd(rows, young.reshape([-1, width]))
+      .scatterAdd(rows, young.reshape([-1, width]), 0, { unique: true })
       .reshape(old.shape);
   return cache.long.map((l, i) => ({ k: merge(l.k, cache.window[i].k), v: merge(l.v, cache.window[i].v) }));
 }

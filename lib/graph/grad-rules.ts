@@ -236,7 +236,11 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
     const q = dy.mul(a).reshape([rows, width]);
     return [
       () => {
-        const mean = q.matMul(scale.reshape([width, 1])).reshape(r.shape).mul(r.square().mul(r)).div(width);
+        const mean = q
+          .matMul(scale.reshape([width, 1]))
+          .reshape(r.shape)
+          .mul(r.square().mul(r))
+          .div(width);
         return dy.mul(scale).mul(r).sub(a.mul(mean));
       },
       () => r.reshape([1, rows]).matMul(q).reshape([width]),

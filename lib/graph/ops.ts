@@ -86,7 +86,8 @@ export interface OpParams {
   pad: { before: number[]; after: number[]; value: number };
   // Indexing
   gather: { axis: number };
-  scatterAdd: { axis: number };
+  /** `unique`: no index occurs twice. */
+  scatterAdd: { axis: number; unique: boolean };
   gatherElements: { axis: number };
   scatterElements: { axis: number; reduction: 'none' | 'add' };
   // Fused forms of compositions, there because a benchmark showed that they pay

@@ -463,9 +463,13 @@ export class Tensor {
   gather(indices: Tensor, axis = 0): Tensor {
     return apply('gather', { axis: normalizeAxis('gather', axis, this.rank) }, this, indices);
   }
-  /** This tensor with `updates` added at the rows of `axis` that the indices name; repeated indices add up. */
-  scatterAdd(indices: Tensor, updates: Tensor, axis = 0): Tensor {
-    return apply('scatterAdd', { axis: normalizeAxis('scatterAdd', axis, this.rank) }, this, indices, updates);
+  /**
+   * This tensor with `updates` added at the rows of `axis` that the indices name; repeated indices add up. `unique` promises
+   * that no index occurs twice, and is faster.
+   */
+  scatterAdd(indices: Tensor, updates: Tensor, axis = 0, options: { unique?: boolean } = {}): Tensor {
+    const { unique = false } = options;
+    return apply('scatterAdd', { axis: normalizeAxis('scatterAdd', axis, this.rank), unique }, this, indices, updates);
   }
   /** out[i][j] = this[i][indices[i][j]] for axis 1, and so on. */
   gatherElements(indices: Tensor, axis: number): Tensor {

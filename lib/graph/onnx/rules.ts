@@ -83,14 +83,13 @@ function viaInt(a: Args<unknown>, body: (x: string[]) => string[]): void {
 }
 
 /** ScatterND with reduction 'add'. */
-function scatterAdd({ e, p, x, xt, yt, y }: Args<{ axis: number }>): void {
-  // ScatterND writes at leading axes, so the axis comes first and goes back afterwards.
+function scatterAdd({ e, p, x, xt, yt, y }: Args<OpParams['scatterAdd']>): void {
+  // Both forms write at the leading axis, so the axis comes first and goes back afterwards.
   const n = sizeOf(xt[1].shape);
   const shape = yt[0].shape;
   const rest = range(shape.length).filter((i) => i !== p.axis);
   const perm = [p.axis, ...rest];
   const [indices] = e.emit('Reshape', [x[1], e.ints([n, 1])]);
-  const [wide] = xt[1].dtype === 'int64' ? [indices] : e.emit('Cast', [indices], { to: DATA_TYPE.int64 });
   const moved = p.axis !== 0;
   const k = xt[1].shape.length;
   const updatePerm = [
@@ -100,8 +99,21 @@ function scatterAdd({ e, p, x, xt, yt, y }: Args<{ axis: number }>): void {
   ];
   const [base] = moved ? e.emit('Transpose', [x[0]], { perm }) : [x[0]];
   const [ordered] = moved ? e.emit('Transpose', [x[2]], { perm: updatePerm }) : [x[2]];
-  const [updates] = e.emit('Reshape', [ordered, e.ints([n, ...rest.map((i) => shape[i])])]);
-  const [sum] = e.emit('ScatterND', [base, wide, updates], { reduction: 'add' }, moved ? 1 : y);
+  const size = sizeOf(rest.map((i) => shape[i]));
+  const sum = moved ? e.name() : y[0];
+  if (p.unique || e.target === 'webgpu' || e.target === 'cuda') {
+    const [wide] = xt[1].dtype === 'int64' ? [indices] : e.emit('Cast', [indices], { to: DATA_TYPE.int64 });
+    const [updates] = e.emit('Reshape', [ordered, e.ints([n, ...rest.map((i) => shape[i])])]);
+    e.emit('ScatterND', [base, wide, updates], { reduction: 'add' }, [sum]);
+  } else {
+    // The CPU's ScatterND adds in several threads without a lock and loses sums at repeated indices (seen with version
+    // 1.30: 1024 updates of width 256). Its ScatterElements is slower and right.
+    const [rows] = e.emit('Expand', [indices, e.ints([n, size])]);
+    const [flat] = e.emit('Reshape', [base, e.ints([shape[p.axis], size])]);
+    const [updates] = e.emit('Reshape', [ordered, e.ints([n, size])]);
+    const [added] = e.emit('ScatterElements', [flat, rows, updates], { axis: 0, reduction: 'add' });
+    e.emit('Reshape', [added, e.ints(perm.map((i) => shape[i]))], {}, [sum]);
+  }
   if (moved) e.emit('Transpose', [sum], { perm: range(shape.length).map((i) => perm.indexOf(i)) }, y);
 }
 
