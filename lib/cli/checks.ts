@@ -115,7 +115,8 @@ export const checks: readonly Check[] = [
       if (typeof found === 'string') return `${card}; ${found}`;
       return { bad: `${card}; ${found.bad}` };
     },
-    advice: 'on Linux x64 with CUDA 12 and cuDNN 9: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false',
+    advice:
+      'on Linux x64 with CUDA 12 and cuDNN 9: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false',
   },
   {
     name: 'device tfjs',
