@@ -4,10 +4,10 @@
  */
 import type { NotebookEntry } from '../pipeline/notebooks';
 import './omniagent/data';
-import './omniagent/stage0_backbone';
-import './omniagent/stage3_sft';
-import './omniagent/stage4_dpo';
-import './omniagent/stage4_simpo';
+import './omniagent/stage0-backbone';
+import './omniagent/stage3-sft';
+import './omniagent/stage4-dpo';
+import './omniagent/stage4-simpo';
 
 export { omniagentPerplexities } from './paper';
 export { currentDevice, currentFigures, currentProfile, currentSeeds, run, runSeeds } from '../pipeline';

@@ -1,5 +1,5 @@
 /**
- * Writes the models that onnx-check.py looks at: one for each group of operation cases (with gradients), and a training
+ * Writes the models that onnx_check.py looks at: one for each group of operation cases (with gradients), and a training
  * step. Run: node dist/tests/goldens/onnx-models.js <folder>
  */
 import { mkdir } from 'node:fs/promises';

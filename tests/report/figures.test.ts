@@ -11,8 +11,8 @@ import {
   smooth,
   wrapText,
 } from '../../lib/report';
-import { tickLabels } from '../../lib/report/figures/tickLabels';
-import { placeLabels } from '../../lib/report/figures/placeLabels';
+import { tickLabels } from '../../lib/report/figures/tick-labels';
+import { placeLabels } from '../../lib/report/figures/place-labels';
 
 const axes = { x: { title: 'x' }, y: { title: 'y' } };
 const line = (series: Parameters<typeof lineFigure>[0]['series'], more: object = {}) =>

@@ -4,7 +4,7 @@
  */
 import { MissingPackageError } from '../../errors';
 import { figureTitle, plainFigure, type Figure } from '../figure';
-import { renderFigure, saveFigure, type RenderOptions } from '../renderFigure';
+import { renderFigure, saveFigure, type RenderOptions } from '../render-figure';
 import { notebook, show, type Bundle } from './hook';
 
 /** The output of a notebook for a figure; `note` is added to its text. */

@@ -1,5 +1,5 @@
 /** Shows pictures and sounds: as themselves in a notebook, as a line that says what they are in a terminal. */
-import { escapeHtml } from '../tableText';
+import { escapeHtml } from '../table-text';
 import { show } from './hook';
 import { encodePng, gridPng, pngSize, type GridOptions, type Pixels } from './pixels';
 import { encodeWav } from './wav';

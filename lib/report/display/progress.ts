@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import { ArgumentError } from '../../errors';
 import { notebook, updatingDisplay } from './hook';
-import { progressHtml, progressLine, progressLog, type ProgressInfo, type ProgressState } from './progressText';
+import { progressHtml, progressLine, progressLog, type ProgressInfo, type ProgressState } from './progress-text';
 
 export interface ProgressOptions {
   /** Units of work in all. */

@@ -1,6 +1,6 @@
 /** Shows tables, Markdown and HTML. */
-import { fromDataFrame, isDataFrame, type DataFrameLike } from '../dataFrame';
-import { tableToHtml, tableToMarkdown, tableToText } from '../tableText';
+import { fromDataFrame, isDataFrame, type DataFrameLike } from '../data-frame';
+import { tableToHtml, tableToMarkdown, tableToText } from '../table-text';
 import type { Table } from '../table';
 import { show } from './hook';
 

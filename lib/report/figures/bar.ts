@@ -11,9 +11,9 @@ import {
   wrapText,
   type AxisOptions,
   type FigureOptions,
-} from '../figureStyle';
+} from '../figure-style';
 import { formatNumber } from '../numbers';
-import { tickLabels } from './tickLabels';
+import { tickLabels } from './tick-labels';
 
 export interface BarGroup {
   /** Legend entry, for instance a method. */

@@ -1,8 +1,8 @@
 /** A heat map: a matrix of values as colours (Cividis, which colour-blind readers see as others do) and numbers. */
 import type { Figure } from '../figure';
-import { axisLayout, baseLayout, checkNames, checkValues, wrapText, type FigureOptions } from '../figureStyle';
+import { axisLayout, baseLayout, checkNames, checkValues, wrapText, type FigureOptions } from '../figure-style';
 import { formatNumber } from '../numbers';
-import { tickLabels } from './tickLabels';
+import { tickLabels } from './tick-labels';
 
 export interface HeatmapFigureOptions extends FigureOptions {
   /** Names of the columns and rows; rows are drawn from the top. */

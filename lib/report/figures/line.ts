@@ -13,7 +13,7 @@ import {
   wrapText,
   type AxisOptions,
   type FigureOptions,
-} from '../figureStyle';
+} from '../figure-style';
 
 type Numbers = ArrayLike<number | null>;
 

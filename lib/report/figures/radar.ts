@@ -10,7 +10,7 @@ import {
   withAlpha,
   wrapText,
   type FigureOptions,
-} from '../figureStyle';
+} from '../figure-style';
 
 export interface RadarFigureOptions extends FigureOptions {
   /** Names of the indices, three or more. */

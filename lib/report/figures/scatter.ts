@@ -10,8 +10,8 @@ import {
   wrapText,
   type AxisOptions,
   type FigureOptions,
-} from '../figureStyle';
-import { placeLabels } from './placeLabels';
+} from '../figure-style';
+import { placeLabels } from './place-labels';
 
 export interface ScatterPoint {
   name: string;

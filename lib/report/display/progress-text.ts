@@ -1,6 +1,6 @@
 /** How progress reads: one line of text for terminals and logs, one of HTML for notebooks. */
 import { formatNumber } from '../numbers';
-import { escapeHtml } from '../tableText';
+import { escapeHtml } from '../table-text';
 
 /** A value shown beside the bar, for instance the last loss. */
 export type ProgressInfo = Record<string, number | string>;

@@ -4,10 +4,10 @@
  */
 import { ArgumentError, MissingPackageError } from '../../errors';
 import type { Figure } from '../figure';
-import type { AxisOptions } from '../figureStyle';
+import type { AxisOptions } from '../figure-style';
 import { lineFigure } from '../figures/line';
 import { formatNumber } from '../numbers';
-import { renderSvg } from '../renderFigure';
+import { renderSvg } from '../render-figure';
 import { figureBundle } from './figures';
 import { notebook, show, updatingDisplay, type Bundle } from './hook';
 

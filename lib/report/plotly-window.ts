@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { loadCanvas, type CanvasContext, type CanvasLike } from './fonts';
 import { loadOptional, resolveOptional } from './optional';
-import { localBox, pageBox, type Box, type ElementLike } from './textGeometry';
+import { localBox, pageBox, type Box, type ElementLike } from './text-geometry';
 
 interface Jsdom {
   JSDOM: new (html: string, options: object) => { window: PlotlyWindow };

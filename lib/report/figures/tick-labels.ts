@@ -1,5 +1,5 @@
 /** Names along a horizontal axis: side by side and wrapped where they fit, else turned and on one line each. */
-import { wrapText } from '../figureStyle';
+import { wrapText } from '../figure-style';
 
 export interface TickLabels {
   ticktext: string[];

@@ -7,7 +7,7 @@ import { figureTitle, plainFigure, requireDrawable, type Figure } from './figure
 import { writeFiles } from './files';
 import { fontFiles } from './fonts';
 import { loadOptional } from './optional';
-import { plotlyWindow, reseed } from './plotlyWindow';
+import { plotlyWindow, reseed } from './plotly-window';
 
 interface Resvg {
   renderAsync(svg: string, options: object): Promise<{ asPng(): Uint8Array }>;
