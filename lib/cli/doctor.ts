@@ -1,7 +1,7 @@
 /** `omnilab doctor`: what this machine has, what is missing, and what to do about it. */
 import { checks, examine } from './checks';
 import type { Finding } from './checks';
-import type { Terminal } from './program';
+import type { Terminal } from './terminal';
 import { STATUS } from './status';
 
 const SIGN: Record<Finding['status'], string> = { ok: 'ok     ', missing: 'missing', problem: 'PROBLEM' };

@@ -1,6 +1,6 @@
 /** `omnilab kernel install` and `omnilab notebook` */
 import { installKernelspec, openNotebook } from '../../kernels';
-import type { Terminal } from './program';
+import type { Terminal } from './terminal';
 import { STATUS } from './status';
 
 export function installKernel(options: { json?: boolean }, terminal: Terminal): number {

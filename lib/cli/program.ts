@@ -8,17 +8,8 @@ import { PROFILES } from '../pipeline/profile';
 import type { ReproduceCommandOptions } from './reproduce';
 import type { RunCommandOptions } from './run';
 import { report, STATUS } from './status';
-
-/** Where a command's words go. */
-export interface Terminal {
-  out: (text: string) => void;
-  err: (text: string) => void;
-}
-
-const standard: Terminal = {
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-};
+import { standardTerminal } from './terminal';
+import type { Terminal } from './terminal';
 
 function count(text: string): number {
   const value = Number(text);
@@ -45,7 +36,7 @@ const device = () =>
 const json = () => new Option('--json', 'print one JSON object, for a program to read');
 
 /** Builds the commands. The exit status of the one that ran goes to `exit`. */
-export function makeProgram(exit: (status: number) => void, terminal: Terminal = standard): Command {
+export function makeProgram(exit: (status: number) => void, terminal: Terminal = standardTerminal): Command {
   const program = new Command('omnilab')
     .description('Train, align and run multimodal language models in TypeScript.')
     .version(ownVersion())
@@ -126,7 +117,7 @@ export function makeProgram(exit: (status: number) => void, terminal: Terminal =
 }
 
 /** Runs a command line (without node and script); returns its exit status. Prints what went wrong. */
-export async function main(args: readonly string[], terminal: Terminal = standard): Promise<number> {
+export async function main(args: readonly string[], terminal: Terminal = standardTerminal): Promise<number> {
   let status: number = STATUS.ok;
   try {
     await makeProgram((code) => (status = code), terminal).parseAsync(args, { from: 'user' });

@@ -4,7 +4,7 @@ import { selectNotebooks } from '../pipeline/notebooks';
 import { parseProfile } from '../pipeline/profile';
 import { reproduce } from '../pipeline/reproduce';
 import { interruptible } from './interrupt';
-import type { Terminal } from './program';
+import type { Terminal } from './terminal';
 import { STATUS, usage } from './status';
 
 export interface ReproduceCommandOptions {

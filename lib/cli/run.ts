@@ -6,7 +6,7 @@ import { parseProfile } from '../pipeline/profile';
 import { run } from '../pipeline/run';
 import type { Run } from '../pipeline/run-result';
 import { interruptible } from './interrupt';
-import type { Terminal } from './program';
+import type { Terminal } from './terminal';
 import { STATUS, usage, UsageError } from './status';
 
 export interface RunCommandOptions {

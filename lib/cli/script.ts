@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { OmniError } from '../errors';
 import { closest } from '../pipeline/closest';
 import { packageRoot } from '../pipeline/paths';
-import type { Terminal } from './program';
+import type { Terminal } from './terminal';
 import { STATUS, UsageError } from './status';
 
 /** Runs a compiled script with this Node; resolves to its exit status. */

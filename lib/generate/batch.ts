@@ -11,9 +11,9 @@ import { tensorsOf } from '../graph/tree';
 import type { LayerCache, LlamaConfig, LlamaParams } from '../models/llama';
 import type { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
-import type { FinishReason, GenerateOptions, LlamaModel } from './generate';
 import { decode, fold, prefill, takeRows, WINDOW } from './llama-cache';
 import type { KvCache } from './llama-cache';
+import type { FinishReason, GenerateOptions, LlamaModel } from './options';
 import { draw, warp } from './sample';
 
 /** A prompt and what came of it so far. */

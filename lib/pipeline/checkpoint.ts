@@ -9,7 +9,7 @@ import { ArgumentError } from '../errors';
 import type { HostTensor } from '../graph/dtype';
 import { hashFile, isTemporaryName, writeFolderAtomic } from '../io/atomic';
 import { readHostTensors, writeSafetensors } from '../io/safetensors';
-import { canonicalJson } from './identity';
+import { canonicalJson } from './canonical-json';
 import { readJson } from './manifest';
 
 /** JSON: what a state may hold. */

@@ -1,13 +1,13 @@
 /** What an experiment's `run` function gets: its configuration, its folder, checkpoints, logging, and its parents' results. */
-import * as path from 'node:path';
 import { ArgumentError } from '../errors';
 import type { HostTensor } from '../graph/dtype';
 import { writeFileAtomic } from '../io/atomic';
 import { writeSafetensors } from '../io/safetensors';
 import { checkCancelled } from '../runtime/cancel';
 import type { Checkpoint, CheckpointFolder, Json, Stored } from './checkpoint';
-import type { Profile } from './profile';
 import type { MetricsLog } from './metrics-log';
+import { artefactFile } from './paths';
+import type { Profile } from './profile';
 import type { Run } from './run-result';
 
 export interface Context<C> {
@@ -44,17 +44,6 @@ export interface Context<C> {
   save(name: string, tensors: Record<string, HostTensor>, metadata?: Record<string, string>): Promise<void>;
   /** Writes `<name>.json` into the run's folder. */
   saveJson(name: string, value: unknown): Promise<void>;
-}
-
-/** A name of an artefact: letters, digits, and a few signs; no way out of the folder. */
-export function artefactFile(dir: string, name: string, extension: string): string {
-  if (!/^[\w-][\w.-]*$/.test(name))
-    throw new ArgumentError(
-      'artefact',
-      `expected a plain name, got "${name}"`,
-      'use letters, digits, "-", "_" and "."',
-    );
-  return path.join(dir, name + extension);
 }
 
 export interface ContextParts<C> {

@@ -6,10 +6,8 @@ import type { z } from 'zod';
 import { ArgumentError } from '../errors';
 import { closest } from './closest';
 import type { Context } from './context';
+import type { Metrics } from './manifest';
 import type { Profile } from './profile';
-
-/** Final results by name; non-finite numbers are kept. */
-export type Metrics = Record<string, number | string | boolean | null>;
 
 /** An experiment that another one builds on: with its own configuration and the child's seed, unless said otherwise. */
 export interface ParentRef {

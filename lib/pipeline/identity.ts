@@ -3,8 +3,8 @@
  * results, so a run that is present need not be made again. Neither the profile (it only chooses the configuration) nor the
  * device is part of it.
  */
-import { createHash } from 'node:crypto';
 import { ArgumentError } from '../errors';
+import { canonicalJson, sha256 } from './canonical-json';
 import { codeVersion } from './code-version';
 import { getExperiment } from './experiment';
 import type { Experiment } from './experiment';
@@ -23,27 +23,6 @@ export interface Plan {
   /** 16 hexadecimal digits: the name of the run's folder. */
   readonly hash: string;
 }
-
-/** JSON with sorted keys. Refuses what JSON would change silently: NaN, infinities, functions, class instances. */
-export function canonicalJson(value: unknown, where = 'value'): string {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'number' && Number.isFinite(value)) return Object.is(value, -0) ? '-0.0' : String(value);
-  if (Array.isArray(value)) return `[${value.map((v, i) => canonicalJson(v, `${where}[${i}]`)).join(',')}]`;
-  if (typeof value === 'object' && [Object.prototype, null].includes(Object.getPrototypeOf(value) as null)) {
-    const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-    return `{${entries
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v, `${where}.${k}`)}`)
-      .join(',')}}`;
-  }
-  throw new ArgumentError(
-    where,
-    `expected JSON (finite numbers, texts, booleans, null, lists, plain objects), got ${typeof value === 'number' ? value : Object.prototype.toString.call(value)}`,
-    'store tensors as tensors, and other values as texts',
-  );
-}
-
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** A copy of `base` in which the values of `changes` replace those of the same name, at any depth of plain objects. */
 function merge(base: unknown, changes: Record<string, unknown>): unknown {

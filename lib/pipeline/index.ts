@@ -2,10 +2,10 @@
 export type { Checkpoint, Json } from './checkpoint';
 export type { Context } from './context';
 export { defineExperiment, getExperiment, listExperiments, registerExperiment } from './experiment';
-export type { Experiment, ExperimentSpec, Metrics, ParentRef } from './experiment';
+export type { Experiment, ExperimentSpec, ParentRef } from './experiment';
 export { plan } from './identity';
 export type { Plan } from './identity';
-export type { Manifest } from './manifest';
+export type { Manifest, Metrics } from './manifest';
 export type { LogRow } from './metrics-log';
 export { notebookName, selectNotebooks } from './notebooks';
 export type { NotebookEntry } from './notebooks';

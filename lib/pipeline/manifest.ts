@@ -50,6 +50,9 @@ export const manifestSchema = z.strictObject({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
+/** Final results by name; non-finite numbers are kept. */
+export type Metrics = Record<string, number | string | boolean | null>;
+
 /** Reads JSON by a schema. Null if the file is missing; FormatError naming file and field if it is damaged. */
 export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
   let text: string;

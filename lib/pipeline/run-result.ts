@@ -4,12 +4,11 @@ import * as path from 'node:path';
 import { FormatError } from '../errors';
 import type { HostTensor } from '../graph/dtype';
 import { readHostTensors } from '../io/safetensors';
-import type { Metrics } from './experiment';
 import { decodeNumbers } from './manifest';
-import type { Manifest } from './manifest';
+import type { Manifest, Metrics } from './manifest';
 import { readLog } from './metrics-log';
 import type { LogRow } from './metrics-log';
-import { artefactFile } from './context';
+import { artefactFile } from './paths';
 
 export class Run {
   constructor(

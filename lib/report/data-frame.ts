@@ -1,6 +1,6 @@
 /** Tables to and from the data frames of danfojs-node, which is loaded only here and only when asked for. */
 import { ArgumentError } from '../errors';
-import { loadOptional } from './optional';
+import { loadOptional } from '../optional';
 import { checkTable, flatTable, type Cell, type Table } from './table';
 
 /** The part of a danfojs DataFrame that this package reads. A real one has everything in danfojs's manual besides. */

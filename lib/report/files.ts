@@ -1,23 +1,12 @@
-/** Writes a file whole or not at all: to a temporary name in the same folder, then renamed over the old one. */
-import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+/** Where tables and figures go on disk. */
 import path from 'node:path';
 import { ArgumentError } from '../errors';
+import { writeFileAtomic } from '../io/atomic';
 
-/** Writes `content` to `file`, making its folder; the old file stays as it was if anything fails. */
-export async function writeFileAtomic(file: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  const temporary = `${file}.${randomUUID().slice(0, 8)}.tmp`;
-  try {
-    await writeFile(temporary, content);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-/** Writes several files of one result, each atomically, and returns their paths in the order given. */
+/**
+ * Writes several files of one result into `dir`, each whole or not at all, named `name` with the endings that are the keys of
+ * `contents`. Returns their paths in the order given. Throws ArgumentError for a name with a folder or an ending.
+ */
 export async function writeFiles(
   where: string,
   dir: string,

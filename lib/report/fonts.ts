@@ -2,7 +2,7 @@
  * The one font of all static pictures. It comes from an npm package, so that a figure has the same letters, and the
  * same bytes, on a machine with other fonts or none; text is measured with the very files it is drawn with.
  */
-import { loadOptional, resolveOptional } from './optional';
+import { loadOptional, resolveOptional } from '../optional';
 
 /** Font stack written into figures. Verdana has the same letter widths, for viewers without DejaVu. */
 export const fontFamily = 'DejaVu Sans, Verdana, sans-serif';

@@ -8,7 +8,6 @@ export * from './figures/scatter';
 export * from './figure-style';
 export * from './numbers';
 export * from './render-figure';
-export { writeFileAtomic } from './files';
 export * from './data-frame';
 export * from './paper-table';
 export * from './table';

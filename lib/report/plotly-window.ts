@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { loadCanvas, type CanvasContext, type CanvasLike } from './fonts';
-import { loadOptional, resolveOptional } from './optional';
+import { loadOptional, resolveOptional } from '../optional';
 import { localBox, pageBox, type Box, type ElementLike } from './text-geometry';
 
 interface Jsdom {

@@ -6,7 +6,7 @@ import { OmniError, ArgumentError } from '../errors';
 import { figureTitle, plainFigure, requireDrawable, type Figure } from './figure';
 import { writeFiles } from './files';
 import { fontFiles } from './fonts';
-import { loadOptional } from './optional';
+import { loadOptional } from '../optional';
 import { plotlyWindow, reseed } from './plotly-window';
 
 interface Resvg {

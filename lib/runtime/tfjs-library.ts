@@ -3,8 +3,8 @@
  * installed it, else the portable `@tensorflow/tfjs`. The types are written down here, so that programs which use this
  * package do not need TensorFlow.js to compile.
  */
-import { createRequire } from 'node:module';
 import { DeviceError, MissingPackageError } from '../errors';
+import { isInstalled, loadOptional } from '../optional';
 
 /** A tensor of TensorFlow.js. */
 export interface TfTensor {
@@ -90,23 +90,12 @@ export type Tf = { [K in Unary]: (x: TfTensor) => TfTensor } & {
 const GPU = '@tensorflow/tfjs-node-gpu';
 const PORTABLE = '@tensorflow/tfjs';
 
-/** Resolved when asked for: these packages are optional. */
-const optional = createRequire(__filename);
-
-function installed(name: string): boolean {
-  try {
-    optional.resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** A faithful message for a package that is there and does not load. */
 function load(name: string): Tf {
   try {
-    return optional(name) as Tf;
+    return loadOptional<Tf>('device tfjs', name);
   } catch (error) {
+    if (error instanceof MissingPackageError) throw error;
     throw new DeviceError(
       'device tfjs',
       `expected ${name} to load, got: ${(error as Error).message.split('\n')[0]}`,
@@ -123,8 +112,7 @@ let library: { tf: Tf; name: string } | null = null;
 /** Loads TensorFlow.js once. Throws MissingPackageError where it is not installed, DeviceError where it does not load. */
 export function loadTensorFlow(): { tf: Tf; name: string } {
   if (library) return library;
-  const name = installed(GPU) ? GPU : PORTABLE;
-  if (!installed(name)) throw new MissingPackageError('device tfjs', PORTABLE);
+  const name = isInstalled(GPU) ? GPU : PORTABLE;
   const tf = load(name);
   // The portable library greets on its first use, on stderr.
   const backend = tf.backend();

@@ -18,7 +18,7 @@ import {
 } from '../../lib/pipeline';
 import type { ParentRef } from '../../lib/pipeline';
 import { hashFiles, reachableFiles } from '../../lib/pipeline/code-version';
-import { canonicalJson } from '../../lib/pipeline/identity';
+import { canonicalJson } from '../../lib/pipeline/canonical-json';
 
 const argument = (what: RegExp) => (e: unknown) => e instanceof ArgumentError && what.test(e.message);
 

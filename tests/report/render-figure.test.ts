@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { ArgumentError } from '../../lib/errors';
 import { barFigure, plainFigure, pngSize, renderFigure, renderSvg, saveFigure } from '../../lib/report';
-import { loadOptional } from '../../lib/report/optional';
+import { loadOptional } from '../../lib/optional';
 import { localBox, parseTransform, type ElementLike } from '../../lib/report/text-geometry';
 import { loadCanvas } from '../../lib/report/fonts';
 import { longName, samples } from './helpers';
