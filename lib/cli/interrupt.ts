@@ -2,13 +2,18 @@
 
 /** Runs `work` with a signal that SIGINT and SIGTERM abort. `notice` is called at the first. */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>, notice: () => void): Promise<T> {
+  const signals = ['SIGINT', 'SIGTERM'] as const;
   const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
+  const stop = (name: (typeof signals)[number]) => {
+    if (controller.signal.aborted) {
+      // By the signal itself: process.exit would end the device's thread inside a computation, which aborts with a dump.
+      for (const other of signals) process.removeAllListeners(other);
+      process.kill(process.pid, name);
+      return;
+    }
     controller.abort();
     notice();
   };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const name of signals) process.on(name, stop);
   try {
     return await work(controller.signal);

@@ -37,6 +37,16 @@ export function viewBytes(dtype: DType, buffer: ArrayBuffer, byteOffset: number,
   return new ARRAY_TYPES[dtype](buffer, byteOffset, size);
 }
 
+/** Throws unless `dtype` is one: callers in JavaScript, or with a cast, may pass any text. */
+export function checkDType(where: string, dtype: DType): void {
+  if (!DTYPES.includes(dtype))
+    throw new ArgumentError(
+      where,
+      `expected a dtype among ${DTYPES.join(', ')}, got ${JSON.stringify(dtype)}`,
+      'float64 is not there: use float32',
+    );
+}
+
 /** Throws unless `data` is the array class that holds `dtype`. */
 export function checkArrayType(where: string, dtype: DType, data: TypedArray): void {
   if (!(data instanceof ARRAY_TYPES[dtype]))

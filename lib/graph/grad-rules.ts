@@ -258,18 +258,18 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
         y,
         ...inputs,
       );
-      if (grads.length !== inputs.length)
+      if (!Array.isArray(grads) || grads.length !== inputs.length)
         throw new ArgumentError(
           'customGradient',
-          `expected ${inputs.length} gradients from the backward function, got ${grads.length}`,
+          `expected ${inputs.length} gradients from the backward function, got ${Array.isArray(grads) ? grads.length : 'no array'}`,
           'return one gradient (or null) an operand',
         );
       grads.forEach((g, i) => {
-        if (g && !sameShape(g.shape, inputs[i].shape))
+        if (g && (!sameShape(g.shape, inputs[i].shape) || g.dtype !== inputs[i].dtype))
           throw new ShapeError(
             'customGradient',
-            `expected a gradient of shape ${showShape(inputs[i].shape)} for operand ${i}, got ${showShape(g.shape)}`,
-            'sum it over the axes along which the operand was broadcast',
+            `expected a gradient of shape ${showShape(inputs[i].shape)}, ${inputs[i].dtype}, for operand ${i}, got ${showShape(g.shape)}, ${g.dtype}`,
+            'it is like the operand: sum it over the axes along which the operand was broadcast',
           );
       });
       return grads;

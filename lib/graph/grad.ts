@@ -8,9 +8,11 @@ import { gradRules } from './grad-rules';
 import type { GradArgs } from './grad-rules';
 import { sameShape, showShape, stretchedAxes } from './shape';
 import { apply, Node, nodeCounter, onesLike, Tensor, zerosLike } from './tensor';
-import { tensorsOf, treeMap } from './tree';
+import { tensorsOf, treeMap, walkTree } from './tree';
 
 type Rule = (args: GradArgs<unknown>) => ((() => Tensor | null) | null)[];
+
+const keyOf = (t: Tensor): string => `${t.node.id}:${t.index}`;
 
 /** Nodes from the leaves to `roots`, each after its operands. Iterative: graphs are deep. */
 export function topologicalOrder(roots: readonly Tensor[], stop: (t: Tensor) => boolean = () => false): Node[] {
@@ -68,7 +70,7 @@ function reverse(y: Tensor, wrt: readonly Tensor[], dy: Tensor | undefined, cut:
       `expected an arriving gradient like ${y.toString()}, got ${dy.toString()}`,
       'it has one entry for each entry of the tensor that is differentiated',
     );
-  const targets = new Map(wrt.map((t) => [`${t.node.id}:${t.index}`, t]));
+  const targets = new Map(wrt.map((t) => [keyOf(t), t]));
   for (const t of wrt)
     if (!isFloat(t.dtype))
       throw new ArgumentError(
@@ -77,12 +79,11 @@ function reverse(y: Tensor, wrt: readonly Tensor[], dy: Tensor | undefined, cut:
         'leave integer and bool tensors out of the parameters',
       );
 
-  const order = topologicalOrder([y], (t) => cut && targets.has(`${t.node.id}:${t.index}`));
+  const order = topologicalOrder([y], (t) => cut && targets.has(keyOf(t)));
   const active = new Set<Node>();
-  for (const node of order)
-    if (node.inputs.some((x) => active.has(x.node) || targets.has(`${x.node.id}:${x.index}`))) active.add(node);
+  for (const node of order) if (node.inputs.some((x) => active.has(x.node) || targets.has(keyOf(x)))) active.add(node);
 
-  const grads = new Map<string, Tensor>([[`${y.node.id}:${y.index}`, dy ?? onesLike(y)]]);
+  const grads = new Map<string, Tensor>([[keyOf(y), dy ?? onesLike(y)]]);
   for (const node of order.reverse()) {
     if (!active.has(node)) continue;
     // Of the operations with several results only the first is differentiable (topK's values).
@@ -90,7 +91,7 @@ function reverse(y: Tensor, wrt: readonly Tensor[], dy: Tensor | undefined, cut:
     if (!g) continue;
     const thunks = (gradRules[node.op] as Rule)({ dy: g, y: new Tensor(node, 0), x: node.inputs, p: node.params });
     node.inputs.forEach((x, i) => {
-      const key = `${x.node.id}:${x.index}`;
+      const key = keyOf(x);
       if (!active.has(x.node) && !targets.has(key)) return;
       const raw = isFloat(x.dtype) ? thunks[i]?.() : null;
       if (!raw) return;
@@ -99,7 +100,7 @@ function reverse(y: Tensor, wrt: readonly Tensor[], dy: Tensor | undefined, cut:
       grads.set(key, sum ? sum.add(part) : part);
     });
   }
-  return wrt.map((t) => grads.get(`${t.node.id}:${t.index}`) ?? zerosLike(t));
+  return wrt.map((t) => grads.get(keyOf(t)) ?? zerosLike(t));
 }
 
 type LossOf<R> = R extends Tensor ? R : R extends { loss: Tensor } ? R : never;
@@ -112,19 +113,48 @@ export function valueAndGrad<P, A extends unknown[], R extends Tensor | { loss: 
   fn: (params: P, ...args: A) => R,
 ): (params: P, ...args: A) => { value: LossOf<R>; grads: P } {
   return (params, ...args) => {
-    const value = fn(params, ...args);
-    const loss = value instanceof Tensor ? value : (value as { loss?: unknown }).loss;
+    const leaves = differentiable(params).map(({ tensor }) => tensor);
+    const uses = new Map<string, number>();
+    for (const t of leaves) uses.set(keyOf(t), (uses.get(keyOf(t)) ?? 0) + 1);
+    // A tensor that stands at two places is two operands, each with the gradient of its own place, as in a traced function.
+    const separate = leaves.map((t) => (uses.get(keyOf(t)) === 1 ? t : apply('reshape', { shape: [...t.shape] }, t)));
+    let next = 0;
+    const value = fn(
+      treeMap(params, () => separate[next++]),
+      ...args,
+    );
+    const loss = value instanceof Tensor ? value : (value as { loss?: unknown } | undefined)?.loss;
     if (!(loss instanceof Tensor))
       throw new ArgumentError(
         'valueAndGrad',
         'expected the function to return a tensor or {loss: tensor}',
         'return the scalar loss',
       );
-    const leaves = tensorsOf(params).map(({ tensor }) => tensor);
-    const grads = gradients(loss, leaves);
+    const grads = gradients(loss, separate);
     let i = 0;
     return { value: value as LossOf<R>, grads: treeMap(params, () => grads[i++]) };
   };
+}
+
+/** The tensors of a tree of parameters. Throws ArgumentError where there is none, or one that has no gradient. */
+function differentiable(params: unknown): { path: string; tensor: Tensor }[] {
+  walkTree(params, (leaf, path) => {
+    const where = path ? ` at "${path}"` : '';
+    if (leaf instanceof Tensor ? !isFloat(leaf.dtype) : typeof leaf === 'number')
+      throw new ArgumentError(
+        'valueAndGrad',
+        `expected float tensors to differentiate by, got ${leaf instanceof Tensor ? leaf.toString() : `the number ${String(leaf)}`}${where}`,
+        'pass what is no parameter (token ids, masks, sizes) as a further argument',
+      );
+  });
+  const leaves = tensorsOf(params);
+  if (!leaves.length)
+    throw new ArgumentError(
+      'valueAndGrad',
+      'expected tensors in the first argument, got none',
+      'the gradient is taken by the first argument: a tensor, or objects and arrays of tensors',
+    );
+  return leaves;
 }
 
 /** The gradients of a scalar function by its first argument. */
@@ -164,9 +194,7 @@ export function checkpoint<A extends unknown[]>(fn: (...args: A) => Tensor): (..
     if (y.node.id < start) return y;
     const outside = (t: Tensor): boolean => t.node.id < start || t.storage !== null || t.node.op === 'input';
     const inner = topologicalOrder([y], outside);
-    const frontier = [
-      ...new Map(inner.flatMap((n) => n.inputs.filter(outside)).map((t) => [`${t.node.id}:${t.index}`, t])).values(),
-    ];
+    const frontier = [...new Map(inner.flatMap((n) => n.inputs.filter(outside)).map((t) => [keyOf(t), t])).values()];
 
     const backward = (dy: Tensor, _y: Tensor, ...x: Tensor[]): (Tensor | null)[] => {
       // The recomputation must wait for the backward pass to arrive, so results of the forward pass go through a barrier.
@@ -175,14 +203,14 @@ export function checkpoint<A extends unknown[]>(fn: (...args: A) => Tensor): (..
         isFloat(t.dtype) && (!computed || t.node.op !== 'input') ? apply('barrier', {}, t, dy) : t,
       );
       const copy = nextCopy++;
-      const map = new Map(frontier.map((t, i) => [`${t.node.id}:${t.index}`, waiting[i]]));
+      const map = new Map(frontier.map((t, i) => [keyOf(t), waiting[i]]));
       for (const node of inner) {
-        const inputs = node.inputs.map((t) => map.get(`${t.node.id}:${t.index}`) ?? t);
+        const inputs = node.inputs.map((t) => map.get(keyOf(t)) ?? t);
         const again = node.inputs.length ? new Node(node.op, node.params, inputs, node.types, copy) : node;
         node.types.forEach((_, i) => map.set(`${node.id}:${i}`, new Tensor(again, i)));
       }
       const targets = waiting.filter((t) => isFloat(t.dtype));
-      const grads = reverse(map.get(`${y.node.id}:${y.index}`)!, targets, dy, true);
+      const grads = reverse(map.get(keyOf(y))!, targets, dy, true);
       let i = 0;
       return waiting.map((t) => (isFloat(t.dtype) ? grads[i++] : null));
     };

@@ -4,7 +4,7 @@
  * x.data()` evaluates an expression at once, `jit` compiles a function for many calls.
  */
 import { ArgumentError, ShapeError } from '../errors';
-import { checkArrayType, fromNumbers, toNumbers } from './dtype';
+import { checkArrayType, checkDType, fromNumbers, toNumbers } from './dtype';
 import type { DType, TypedArray } from './dtype';
 import type { ArgParams, ConvParams, OpName, OpParams, TensorType } from './ops';
 import {
@@ -176,6 +176,7 @@ export class Tensor {
   }
   /** Converts the element type; float to integer cuts towards zero, anything to bool is `!= 0`. */
   cast(dtype: DType): Tensor {
+    checkDType('cast', dtype);
     return dtype === this.dtype ? this : apply('cast', { dtype }, this);
   }
 
@@ -503,6 +504,13 @@ export function apply<K extends OpName>(op: K, params: OpParams[K], ...inputs: T
 /** Makes a number a scalar of the tensor's type. */
 export function lift(value: TensorLike, like: { dtype: DType }): Tensor {
   if (value instanceof Tensor) return value;
+  if (typeof value !== 'number' && typeof value !== 'boolean')
+    throw new ArgumentError(
+      'constant',
+      `expected a tensor or a number as operand, got ${value === undefined ? 'undefined' : Object.prototype.toString.call(value)}`,
+      'make it a tensor with tensor(...)',
+    );
+  checkDType('constant', like.dtype);
   return constant({ dtype: like.dtype, shape: [], data: fromNumbers('constant', like.dtype, [value]) });
 }
 
@@ -537,17 +545,15 @@ export function tensor(
   values: Nested | TypedArray,
   options: { shape?: readonly number[]; dtype?: DType } = {},
 ): Tensor {
+  if (options.dtype !== undefined) checkDType('tensor', options.dtype);
   if (ArrayBuffer.isView(values)) {
-    const own: DType =
-      values instanceof Float32Array
-        ? 'float32'
-        : values instanceof Int32Array
-          ? 'int32'
-          : values instanceof BigInt64Array
-            ? 'int64'
-            : values instanceof Uint16Array
-              ? 'float16'
-              : 'bool';
+    const own = arrayDType(values);
+    if (!own)
+      throw new ArgumentError(
+        'tensor',
+        `expected a Float32Array, Uint16Array, Int32Array, BigInt64Array or Uint8Array, got a ${Object.prototype.toString.call(values).slice(8, -1)}`,
+        'convert it, for example by Float32Array.from(values)',
+      );
     const dtype = options.dtype ?? own;
     checkArrayType('tensor', dtype, values);
     if (dtype === 'bool' && (values as Uint8Array).some((v) => v > 1))
@@ -566,8 +572,14 @@ export function tensor(
       if (axis !== shape.length) ragged(shape);
       flat.push(v);
     } else {
+      if (!Array.isArray(v))
+        throw new ArgumentError(
+          'tensor',
+          `expected numbers, booleans or nested arrays of them, got ${v === undefined ? 'undefined' : JSON.stringify(v)}`,
+          'convert the values to numbers first',
+        );
       if (axis >= shape.length || v.length !== shape[axis]) ragged(shape);
-      for (const item of v) walk(item, axis + 1);
+      for (const item of v as readonly Nested[]) walk(item, axis + 1);
     }
   };
   walk(values, 0);
@@ -575,6 +587,14 @@ export function tensor(
   return fromStorage(
     new Storage(dtype, checkedShape(options.shape ?? shape, flat.length), fromNumbers('tensor', dtype, flat)),
   );
+}
+
+function arrayDType(values: ArrayBufferView): DType | null {
+  if (values instanceof Float32Array) return 'float32';
+  if (values instanceof Int32Array) return 'int32';
+  if (values instanceof BigInt64Array) return 'int64';
+  if (values instanceof Uint16Array) return 'float16';
+  return values instanceof Uint8Array ? 'bool' : null;
 }
 
 function ragged(shape: number[]): never {
@@ -649,6 +669,8 @@ export const onesLike = (x: Tensor): Tensor => full(x.shape, 1, x.dtype);
 
 /** 0, 1, ..., n - 1. */
 export function arange(n: number, dtype: DType = 'int32'): Tensor {
+  checkShape('arange', [n]);
+  checkDType('arange', dtype);
   return constant({ dtype, shape: [n], data: fromNumbers('arange', dtype, range(n)) });
 }
 

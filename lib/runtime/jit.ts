@@ -115,12 +115,15 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     } finally {
       tracing--;
     }
-    if (result instanceof Promise)
+    if (result instanceof Promise) {
+      // What becomes of it is of no interest any more; a rejection that nobody handles would end the process.
+      result.catch(() => undefined);
       throw new ArgumentError(
         name,
         'expected a function that returns tensors, got one that returns a promise',
         'the traced function must not be async: it only describes the computation',
       );
+    }
     const outputs: Tensor[] = [];
     const results: Entry['results'] = [];
     const skeleton = mapLeaves(result, (leaf, path) => {

@@ -61,8 +61,12 @@ function adviceFor(provider: SessionOptions['provider'], message: string): strin
     return 'WebGPU needs a Vulkan, Metal or D3D12 driver; run `omnilab doctor`, or use device cpu';
   if (provider === 'cuda' && /shared library|Failed to load|CUDA failure|cudaGetDeviceCount|provider/i.test(message))
     return 'CUDA needs an NVIDIA driver, CUDA 12 with cuDNN 9, and the files that `ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false` downloads; run `omnilab doctor`, or use device cpu';
-  if (/allocat|out of memory/i.test(message))
+  if (/allocat|out of memory|Invalid typed array length/i.test(message))
     return 'use a smaller batch, recompute with checkpoint(), or free tensors with .dispose()';
+  if (/out of data bounds|out of bounds|invalid ind/i.test(message))
+    return 'an index is larger than its axis: look for token ids beyond the vocabulary, labels such as -100, or positions beyond the table';
+  if (/(division|modulo) by zero/i.test(message))
+    return 'integers cannot be divided by zero: cast to float32 first, or use .maximum(1)';
   return 'this is likely a fault of the graph writer: please report it with the message above';
 }
 
@@ -104,6 +108,9 @@ class BufferHandle implements Resident {
     strike(this.held);
   }
 }
+
+/** Number of the request that a worker gets before it is ended. */
+const LAST_REQUEST = -1;
 
 let nextGeneration = 1;
 
@@ -329,7 +336,19 @@ class OrtDevice implements Device {
     for (const entry of this.waiting.values())
       entry.reject(new CancelledError(`device ${this.name}`, 'the device was closed', 'open it again with getDevice'));
     this.waiting.clear();
-    await worker?.terminate();
+    if (!worker) return;
+    // A thread that is ended inside the runtime takes the whole process along, so the worker first finishes what it has.
+    const finished = new Promise<void>((resolve) => {
+      worker.on('message', ({ id }: Reply) => {
+        if (id === LAST_REQUEST) resolve();
+      });
+      worker.once('error', () => resolve());
+      worker.once('exit', () => resolve());
+    });
+    worker.ref();
+    worker.postMessage({ id: LAST_REQUEST, request: { kind: 'release', buffers: [] } satisfies Request });
+    await finished;
+    await worker.terminate();
   }
 }
 

@@ -50,6 +50,7 @@ function countUses(program: Program): Map<string, number> {
 
 class TfjsDevice implements Device {
   private readonly tf: Tf;
+  private tail: Promise<unknown> = Promise.resolve();
   constructor(readonly name: string) {
     this.tf = loadTensorFlow().tf;
   }
@@ -58,8 +59,15 @@ class TfjsDevice implements Device {
     return {
       hash: hashProgram(program),
       nodeCount: program.nodes.filter((n) => n.op !== 'constant').length,
-      run: (inputs, donate) => this.run(program, name, inputs, donate ?? new Set()),
+      run: (inputs, donate) => this.queue(() => this.run(program, name, inputs, donate ?? new Set())),
     };
+  }
+
+  /** One call after the other, as on the other devices: what an earlier one was given is gone when the next one looks. */
+  private queue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.tail.then(work);
+    this.tail = result.catch(() => undefined);
+    return result;
   }
 
   private async run(

@@ -54,7 +54,7 @@ export function groupedIndices(rng: Random, lengths: readonly number[], batchSiz
   if (count < batchSize) return batchIndices(rng, count, batchSize, i);
   const batches = Math.floor(count / batchSize);
   const epoch = Math.floor(i / batches);
-  const grouped = remember(`${rng.seed}|${rng.streamName}|${count}|${batchSize}|${epoch}`, () => {
+  const grouped = remember(`${rng.seed}|${rng.streamName}|${numberOf(lengths)}|${batchSize}|${epoch}`, () => {
     const order = epochOrder(rng, count, epoch).slice(0, batches * batchSize);
     const list: number[][] = [];
     for (let at = 0; at < order.length; at += POOL * batchSize) {
@@ -71,6 +71,14 @@ export function groupedIndices(rng: Random, lengths: readonly number[], batchSiz
 
 /** The last orders that were asked for: drawing one takes longer than a step's other host work. */
 const cache = new Map<string, unknown>();
+
+/** Tells lists of lengths apart: two data sets of one size have groups of their own. */
+const numbers = new WeakMap<readonly number[], number>();
+let lists = 0;
+function numberOf(lengths: readonly number[]): string {
+  if (!numbers.has(lengths)) numbers.set(lengths, ++lists);
+  return `lengths ${numbers.get(lengths)}`;
+}
 
 function remember<T>(key: string, make: () => T): T {
   let value = cache.get(key) as T | undefined;

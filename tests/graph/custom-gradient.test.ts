@@ -91,7 +91,19 @@ describe('customGradient', () => {
     );
     assert.throws(
       () => gradients(wide(a, b).sum(), [b]),
-      (e) => e instanceof ShapeError && /shape \[3\] for operand 1, got \[2, 3\]/.test(e.message),
+      (e) => e instanceof ShapeError && /shape \[3\], float32, for operand 1, got \[2, 3\]/.test(e.message),
+    );
+  });
+});
+
+describe('customGradient with a rule of another kind', () => {
+  it('refuses no list of gradients, and a gradient of another type', () => {
+    const through = (rule: (dy: Tensor) => (Tensor | null)[]) => (): Tensor =>
+      grad((x: Tensor) => customGradient((t) => t.mul(2), rule)(x).sum())(tensor([1, 2]));
+    assert.throws(through((() => undefined) as unknown as () => Tensor[]), /expected 1 gradients .*, got no array/);
+    assert.throws(
+      through((dy) => [dy.cast('float16')]),
+      /expected a gradient .*float32.* got \[2\], float16/,
     );
   });
 });
@@ -160,6 +172,23 @@ describe('gradients', () => {
     const x = tensor([1, -2]);
     assert.deepEqual(await second(x).tolist(), [12, 48]);
     assert.deepEqual(await third(x).tolist(), [24, -48]);
+  });
+
+  it('refuses parameters that are none, naming the place, and says where they belong', () => {
+    const f = valueAndGrad((p: { a: Tensor; list?: unknown[] }) => p.a.sum());
+    const says = (pattern: RegExp) => (e: unknown) => e instanceof ArgumentError && pattern.test(e.message);
+    const ids = tensor([1], { dtype: 'int32' });
+    assert.throws(() => f({ a: tensor(1), list: [ids] }), says(/int32 \[1\]\) at "list\.0"\nhelp: .*further argument/));
+    assert.throws(() => f({ a: tensor(1), list: [0.5] }), says(/the number 0\.5 at "list\.0"/));
+    assert.throws(() => grad(() => tensor(1))({}), says(/expected tensors in the first argument, got none/));
+  });
+
+  it('gives a tensor that stands at two places the gradient of each, traced or not', async () => {
+    const w = tensor([3]);
+    const g = grad((p: { a: Tensor; b: Tensor }) => p.a.mul(p.b).mul(p.b).sum());
+    // a b²: b² = 9 by a, 2 a b = 18 by b
+    for (const { a, b } of [g({ a: w, b: w }), await jit(g)({ a: w, b: w })])
+      assert.deepEqual([await a.tolist(), await b.tolist()], [[9], [18]]);
   });
 
   it('reaches a tensor that was evaluated on the way', async () => {

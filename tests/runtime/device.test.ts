@@ -115,6 +115,18 @@ describe('the cpu device', () => {
     await assert.rejects(f(old), DisposedError);
   });
 
+  it('can be closed during a run: the call is refused, the process lives', async () => {
+    const big = tensor(new Float32Array(800 * 800).fill(1e-3), { shape: [800, 800] });
+    // The session is there already, so a moment later the run has begun; it takes a good part of a second.
+    await heavy(big.mul(0));
+    const running = heavy(big);
+    const outcome = assert.rejects(running, CancelledError);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await closeDevices();
+    await outcome;
+    assert.equal(await tensor([1, 2]).sum().item(), 3);
+  });
+
   it('lets the process end by itself', async () => {
     const entry = path.join(__dirname, '../../lib/index.js');
     const script = `

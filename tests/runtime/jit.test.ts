@@ -1,7 +1,7 @@
 /** Compiled functions: tracing and its cache, structure of arguments and results, donation, captured tensors. */
 import assert from 'node:assert/strict';
 import { ArgumentError, DeviceError, DisposedError, ShapeError } from '../../lib/errors';
-import { tensor, zeros } from '../../lib/graph';
+import { arange, tensor, zeros } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';
 import { closeDevices, getDevice, jit } from '../../lib/runtime';
 
@@ -112,6 +112,10 @@ describe('jit', () => {
   it('refuses async functions, foreign arguments and foreign results', async () => {
     const slow = jit(((x: Tensor) => Promise.resolve(x.mul(2))) as unknown as (x: Tensor) => Tensor);
     await assert.rejects(slow(tensor(1)), (e) => e instanceof ArgumentError && /promise/.test(e.message));
+    // Its own failure, which comes later, must not reach the process as a rejection that nobody handles.
+    const awaits = jit((async (x: Tensor) => x.mul(await x.item())) as unknown as (x: Tensor) => Tensor);
+    await assert.rejects(awaits(tensor(1)), (e) => e instanceof ArgumentError && /promise/.test(e.message));
+    await new Promise((resolve) => setTimeout(resolve, 20));
     const f = jit((x: Tensor, o: unknown) => (o ? x : x.neg()));
     await assert.rejects(
       f(tensor(1), { at: { here: new Float32Array(2) } }),
@@ -195,6 +199,7 @@ describe('donation', () => {
     await assert.rejects(step(next, tensor([SIZE * 3], { dtype: 'int32' })), (e) => {
       assert.ok(e instanceof DeviceError);
       assert.match(e.message, /inputs: /);
+      assert.match(e.message, /help: an index is larger than its axis/);
       return true;
     });
     assert.equal((await next.numbers())[1], 2);
@@ -203,12 +208,16 @@ describe('donation', () => {
   });
 
   it('a second call that was queued with donated arguments is refused', async () => {
-    const step = jit((w: Tensor) => w.add(1), { donate: [0] });
-    const w = await step(ramp());
-    const [first, second] = await Promise.allSettled([step(w), step(w)]);
-    assert.equal(first.status, 'fulfilled');
-    assert.equal(second.status, 'rejected');
-    assert.ok(second.reason instanceof DisposedError);
+    // Large state lies on the device, small state has a copy here as well.
+    for (const device of ['cpu', 'tfjs'])
+      for (const start of [ramp(), tensor([1, 2])]) {
+        const step = jit((w: Tensor) => w.add(1), { donate: [0], device });
+        const w = await step(start);
+        const [first, second] = await Promise.allSettled([step(w), step(w)]);
+        assert.equal(first.status, 'fulfilled');
+        assert.equal(second.status, 'rejected');
+        assert.ok(second.reason instanceof DisposedError);
+      }
   });
 
   it('refuses disposed tensors at once', () => {
@@ -295,5 +304,23 @@ describe('expressions', () => {
     assert.throws(() => tensor(new Float32Array(3), { shape: [2] }), ShapeError);
     assert.throws(() => tensor(new Float32Array(3), { dtype: 'int32' }), ArgumentError);
     await assert.rejects(tensor([1, 2]).item(), ShapeError);
+  });
+
+  it('refuse what is no tensor, number or element type, as JavaScript may pass', () => {
+    const x = tensor([1]);
+    const text = 'x' as unknown as number;
+    const says = (pattern: RegExp) => (e: unknown) => e instanceof ArgumentError && pattern.test(e.message);
+    assert.throws(() => x.add(text), says(/a tensor or a number as operand, got \[object String\]/));
+    assert.throws(() => x.mul(undefined as unknown as number), says(/got undefined/));
+    assert.throws(() => tensor(text), says(/nested arrays of them, got "x"/));
+    assert.throws(() => tensor([1, null as unknown as number]), says(/got null/));
+    assert.throws(
+      () => tensor(new Float64Array(2) as unknown as Float32Array),
+      says(/got a Float64Array\nhelp: .*Float32Array\.from/),
+    );
+    assert.throws(() => tensor([1], { dtype: 'float64' as 'float32' }), says(/among float32, .* got "float64"/));
+    assert.throws(() => x.cast('float64' as 'float32'), says(/cast: .*"float64"/));
+    assert.throws(() => arange(2.5), ShapeError);
+    assert.throws(() => arange(-1), ShapeError);
   });
 });

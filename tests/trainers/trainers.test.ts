@@ -5,6 +5,7 @@ import { Random } from '../../lib/nn/random';
 import '../../lib/runtime';
 import {
   batchIndices,
+  groupedIndices,
   memoryContext,
   optimizerSchema,
   padBatch,
@@ -163,6 +164,22 @@ describe('trainers', () => {
       [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
     );
     assert.notDeepEqual(epoch(0), epoch(1));
+  });
+
+  it('groups by length for each data set, whatever was grouped before', () => {
+    const rng = new Random(5);
+    const groups = (lengths: readonly number[]): number[][] =>
+      [0, 1, 2, 3].map((i) => groupedIndices(rng, lengths, 2, i));
+    const spread = (list: number[][], lengths: readonly number[]): number =>
+      Math.max(...list.map(([a, b]) => Math.abs(lengths[a] - lengths[b])));
+    const [rising, mixed] = [
+      [1, 1, 2, 2, 3, 3, 4, 4],
+      [1, 2, 3, 4, 1, 2, 3, 4],
+    ];
+    for (const lengths of [rising, mixed, rising]) {
+      assert.equal(spread(groups(lengths), lengths), 0);
+      assert.deepEqual(groups(lengths).flat().sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
   });
 
   it('stops at a loss that is not finite, and refuses a checkpoint of another model', async () => {
