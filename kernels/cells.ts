@@ -18,7 +18,7 @@ export type MimeBundle = Record<string, unknown>;
 export class ExitInCellError extends OmniError {}
 
 /** The longest text that a trailing expression may print; more is cut. */
-export const RESULT_LIMIT = 20_000;
+const RESULT_LIMIT = 20_000;
 
 interface Running {
   code: string;
@@ -29,7 +29,7 @@ interface Running {
 }
 
 /** The text of a trailing expression: as deep as it stays under RESULT_LIMIT characters, and cut there. */
-export function resultText(value: unknown): string {
+function resultText(value: unknown): string {
   let text = '';
   for (const depth of [3, 1, 0]) {
     text = inspect(value, { depth, maxArrayLength: 100, maxStringLength: RESULT_LIMIT, breakLength: 100 });

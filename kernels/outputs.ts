@@ -5,7 +5,7 @@
 import type { CodeCell, Output } from './notebook';
 
 /** A cell keeps all that it prints up to this many characters a stream; beyond, the middle is left out and said so. */
-export const STREAM_LIMIT = 16 * 1024 * 1024;
+const STREAM_LIMIT = 16 * 1024 * 1024;
 
 class StreamText {
   #head = '';

@@ -15,7 +15,7 @@ import { type DisplayOptions, KernelServer } from './server';
 import type { ConnectionInfo } from './wire';
 
 /** Environment variable by which a client names its own process id: the kernel ends when that process does. */
-export const CLIENT_PID = 'OMNILAB_CLIENT_PID';
+const CLIENT_PID = 'OMNILAB_CLIENT_PID';
 
 /**
  * What cells and libraries find under globalThis[Symbol.for('omnilab.notebook')] when they run in this kernel.

@@ -81,6 +81,7 @@ async function tryDevice(device: string): Promise<Found> {
   return `works (${report.startMs} ms to start${report.float16 ? '' : '; no float16'})`;
 }
 
+/** What `omnilab doctor` looks at, in this order. */
 export const checks: readonly Check[] = [
   {
     name: 'Node',

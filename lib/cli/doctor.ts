@@ -6,6 +6,7 @@ import { STATUS } from './status';
 
 const SIGN: Record<Finding['status'], string> = { ok: 'ok     ', missing: 'missing', problem: 'PROBLEM' };
 
+/** `omnilab doctor`. Returns the exit status. */
 export async function doctor(options: { json?: boolean }, terminal: Terminal, which = checks): Promise<number> {
   const findings: Finding[] = [];
   for (const check of which) {

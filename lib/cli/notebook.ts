@@ -3,6 +3,7 @@ import { installKernelspec, openNotebook } from '../../kernels';
 import type { Terminal } from './terminal';
 import { STATUS } from './status';
 
+/** `omnilab kernel install`. Returns the exit status. */
 export function installKernel(options: { json?: boolean }, terminal: Terminal): number {
   const folder = installKernelspec();
   terminal.out(

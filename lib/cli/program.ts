@@ -36,7 +36,7 @@ const device = () =>
 const json = () => new Option('--json', 'print one JSON object, for a program to read');
 
 /** Builds the commands. The exit status of the one that ran goes to `exit`. */
-export function makeProgram(exit: (status: number) => void, terminal: Terminal = standardTerminal): Command {
+function makeProgram(exit: (status: number) => void, terminal: Terminal = standardTerminal): Command {
   const program = new Command('omnilab')
     .description('Train, align and run multimodal language models in TypeScript.')
     .version(ownVersion())

@@ -16,6 +16,7 @@ export interface ReproduceCommandOptions {
   json?: boolean;
 }
 
+/** `omnilab reproduce`. Returns the exit status. */
 export async function reproduceCommand(options: ReproduceCommandOptions, terminal: Terminal): Promise<number> {
   usage(() => [parseProfile(options.profile), selectNotebooks(notebooks, options.only)]);
   const result = await interruptible(

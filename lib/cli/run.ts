@@ -44,6 +44,7 @@ export function parseSettings(settings: readonly string[]): Record<string, unkno
   return out;
 }
 
+/** `omnilab run`. Returns the exit status. */
 export async function runCommand(
   name: string | undefined,
   options: RunCommandOptions,

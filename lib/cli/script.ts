@@ -42,6 +42,7 @@ export async function dataCommand(
   return runScript(path.join(folder, `${name}.js`), args);
 }
 
+/** `omnilab bench`. Returns the exit status. */
 export async function benchCommand(args: readonly string[]): Promise<number> {
   const file = path.join(packageRoot(), 'dist', 'tests', 'bench', 'main.js');
   if (!fs.existsSync(file))

@@ -1,6 +1,7 @@
 /** Exit statuses, and how errors become one: a user's mistake is a message, never a trace. */
 import { ArgumentError, CancelledError, OmniError } from '../errors';
 
+/** Exit statuses; 130 is what shells give a command that was interrupted. */
 export const STATUS = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
 
 /** A mistake on the command line. */

@@ -4,6 +4,7 @@ export interface Terminal {
   err: (text: string) => void;
 }
 
+/** The process's own streams. */
 export const standardTerminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),

@@ -72,6 +72,7 @@ type Step = { logProbs: Tensor; hidden: Tensor | null; window: LayerCache[] };
 export type Programs = ReturnType<typeof compilePrograms>;
 
 const compiled = new Map<string, Programs>();
+/** The programs of a configuration on a device, made once. */
 export function programsFor(c: LlamaConfig, device?: string): Programs {
   const key = `${device ?? ''} ${JSON.stringify(c)}`;
   if (!compiled.has(key)) compiled.set(key, compilePrograms(c, device));

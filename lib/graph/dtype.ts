@@ -1,6 +1,7 @@
 /** Element types of tensors, the JavaScript arrays that hold them, and conversion between float32 and float16. */
 import { ArgumentError } from '../errors';
 
+/** The types of elements that the engine computes with. */
 export const DTYPES = ['float32', 'float16', 'int32', 'int64', 'bool'] as const;
 export type DType = (typeof DTYPES)[number];
 
@@ -22,9 +23,12 @@ const ARRAY_TYPES = {
   bool: Uint8Array,
 } as const;
 
+/** Size of an element, in bytes. */
 export const BYTES_PER_ELEMENT: Record<DType, number> = { float32: 4, float16: 2, int32: 4, int64: 8, bool: 1 };
 
+/** True of the types that can have a gradient. */
 export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float16';
+/** True of int32 and int64. */
 export const isInteger = (dtype: DType): boolean => dtype === 'int32' || dtype === 'int64';
 
 /** A zero-filled array for `size` elements of `dtype`. */

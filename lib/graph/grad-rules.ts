@@ -42,6 +42,7 @@ const pick =
     return [() => half(wins(a, b)), () => half(wins(b, a))];
   };
 
+/** The gradient of each operation with respect to its operands. */
 export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
   input: none,
   constant: none,

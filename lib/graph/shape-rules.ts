@@ -151,6 +151,7 @@ function checkConv(where: string, x: TensorType, w: TensorType, p: ConvParams, c
 
 const first: Rule<unknown> = (_where, [x]) => [x];
 
+/** Shape and type of each operation's results. Rules throw ShapeError and ArgumentError. */
 export const shapeRules: { [K in OpName]: Rule<OpParams[K]> } = {
   input: () => {
     throw new Error('leaves carry their own type');

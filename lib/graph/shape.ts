@@ -3,9 +3,13 @@ import { ShapeError } from '../errors';
 
 export type Shape = readonly number[];
 
+/** The number of elements; 1 for a scalar. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
+/** A shape as messages show it: [2, 3]. */
 export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
+/** True where rank and all sizes are equal. */
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
+/** 0, 1, ..., n - 1. */
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /** Row-major strides in elements. */

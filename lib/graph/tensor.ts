@@ -502,7 +502,7 @@ export function apply<K extends OpName>(op: K, params: OpParams[K], ...inputs: T
 }
 
 /** Makes a number a scalar of the tensor's type. */
-export function lift(value: TensorLike, like: { dtype: DType }): Tensor {
+function lift(value: TensorLike, like: { dtype: DType }): Tensor {
   if (value instanceof Tensor) return value;
   if (typeof value !== 'number' && typeof value !== 'boolean')
     throw new ArgumentError(
@@ -659,12 +659,17 @@ export function stopGradient(x: Tensor): Tensor {
   return apply('stopGradient', {}, x);
 }
 
+/** A tensor of this shape, each element `value`. */
 export function full(shape: readonly number[], value: number, dtype: DType = 'float32'): Tensor {
   return lift(value, { dtype }).expand(shape);
 }
+/** `full` of zeros. */
 export const zeros = (shape: readonly number[], dtype: DType = 'float32'): Tensor => full(shape, 0, dtype);
+/** `full` of ones. */
 export const ones = (shape: readonly number[], dtype: DType = 'float32'): Tensor => full(shape, 1, dtype);
+/** Zeros of the shape and type of `x`. */
 export const zerosLike = (x: Tensor): Tensor => full(x.shape, 0, x.dtype);
+/** Ones of the shape and type of `x`. */
 export const onesLike = (x: Tensor): Tensor => full(x.shape, 1, x.dtype);
 
 /** 0, 1, ..., n - 1. */

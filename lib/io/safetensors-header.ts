@@ -31,6 +31,7 @@ export interface Entry {
 
 /** The format's own limit, which also keeps a damaged length from asking for all memory. */
 export const MAX_HEADER_BYTES = 100_000_000;
+/** The key of the header under which texts, not tensors, are kept. */
 export const METADATA_KEY = '__metadata__';
 
 const offset = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -46,7 +47,7 @@ const HELP = 'the file is damaged or is not a safetensors file: write or downloa
  * The first key that an object of a JSON text holds twice, or null. JSON.parse would silently keep the last. The text must
  * be valid JSON.
  */
-export function duplicateKey(json: string): string | null {
+function duplicateKey(json: string): string | null {
   const open: (Set<string> | null)[] = [];
   for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"(?:\s*:)?|[{}[\]]/g)) {
     if (token === '{') open.push(new Set());

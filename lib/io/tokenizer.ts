@@ -5,6 +5,7 @@ import { LibraryTokenizer } from './tokenizer-library';
 import { ArgumentError, FormatError } from '../errors';
 import { writeFileAtomic } from './atomic';
 
+/** Text to token ids and back, as a tokenizer.json says. */
 export class Tokenizer {
   private readonly inner: LibraryTokenizer;
   /** Every place where the name of an added token begins, overlapping ones too. */

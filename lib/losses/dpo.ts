@@ -29,6 +29,7 @@ import {
 } from './sequence';
 import type { PairSums, PreferenceLoss, Responses } from './sequence';
 
+/** The forms of the loss; the formulas stand above. */
 export const dpoVariants = ['sigmoid', 'robust', 'hinge', 'ipo'] as const;
 export type DpoVariant = (typeof dpoVariants)[number];
 

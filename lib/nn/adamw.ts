@@ -13,6 +13,8 @@ export interface AdamWConfig {
   epsilon: number;
   weightDecay: number;
 }
+
+/** PyTorch's defaults. */
 export const adamWDefaults: AdamWConfig = { betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.01 };
 
 export interface AdamWState<P> {

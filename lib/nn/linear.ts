@@ -13,6 +13,7 @@ export interface LoraParams {
 /** weight [out, in] and bias [out], as PyTorch stores them. */
 export type LinearParams = { weight: Tensor; bias?: Tensor; lora?: LoraParams };
 
+/** Weights normal with standard deviation `std` (1 / sqrt(inputs)), biases zero. */
 export function linearInit(
   rng: Noise,
   inputs: number,
@@ -33,6 +34,7 @@ export function linear(p: LinearParams, x: Tensor): Tensor {
 
 export type EmbeddingParams = { weight: Tensor };
 
+/** A table of `count` rows, normal with standard deviation `std`. */
 export function embeddingInit(rng: Noise, count: number, width: number, std = 0.02): EmbeddingParams {
   return { weight: normal(rng, [count, width], std) };
 }

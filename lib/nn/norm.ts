@@ -7,6 +7,7 @@ import { filled } from './init';
 export type RmsNormParams = { weight: Tensor };
 export type NormParams = { weight: Tensor; bias: Tensor };
 
+/** Ones. */
 export const rmsNormInit = (width: number): RmsNormParams => ({ weight: filled([width], 1) });
 
 /** x / sqrt(mean(x²) + epsilon) * weight over the last axis (Zhang & Sennrich 2019). */
@@ -14,6 +15,7 @@ export function rmsNorm(p: RmsNormParams, x: Tensor, epsilon = 1e-5): Tensor {
   return apply('rmsNormalization', { epsilon }, x, p.weight);
 }
 
+/** Weights of one, biases of zero. */
 export const layerNormInit = (width: number): NormParams => ({ weight: filled([width], 1), bias: filled([width], 0) });
 
 /** (x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis (Ba et al. 2016). */
@@ -21,6 +23,7 @@ export function layerNorm(p: NormParams, x: Tensor, epsilon = 1e-5): Tensor {
   return standardize(x, -1, epsilon).mul(p.weight).add(p.bias);
 }
 
+/** Weights of one, biases of zero, one for each channel. */
 export const groupNormInit = layerNormInit;
 
 /** Layer normalisation over groups of channels: x [N, C, ...], weight and bias [C] (Wu & He 2018). */

@@ -46,6 +46,7 @@ export interface Stored extends Checkpoint {
 
 const folderName = (step: number): string => `step-${String(step).padStart(10, '0')}`;
 
+/** The checkpoints of one run. */
 export class CheckpointFolder {
   /** `warn` is told of each damaged checkpoint. */
   constructor(

@@ -1,7 +1,7 @@
 /** Suggestions for a name that does not exist. */
 
 /** The least number of single-character insertions, deletions and replacements between two texts (Levenshtein). */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

@@ -58,6 +58,7 @@ export interface ContextParts<C> {
   message: (text: string) => void;
 }
 
+/** Puts a context together from its parts. */
 export function makeContext<C>(parts: ContextParts<C>): Context<C> {
   const { base, records, log, checkpoints } = parts;
   let latest: Checkpoint | null = parts.latest;

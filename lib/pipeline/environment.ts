@@ -30,6 +30,7 @@ export function installedVersion(name: string): string | null {
 export const ownVersion = (): string =>
   (JSON.parse(fs.readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
 
+/** The versions that a result may depend on, by library. */
 export function libraryVersions(): Record<string, string> {
   const runtime = installedVersion('onnxruntime-node');
   return {
@@ -39,6 +40,7 @@ export function libraryVersions(): Record<string, string> {
   };
 }
 
+/** The machine that a run is made on. */
 export function describeMachine(): Manifest['machine'] {
   const cpus = os.cpus();
   return {

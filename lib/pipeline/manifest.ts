@@ -10,6 +10,7 @@ export type FileRecord = z.infer<typeof fileRecord>;
 /** Numbers that JSON lacks are kept as texts. */
 const metric = z.union([z.number(), z.string(), z.boolean(), z.null()]);
 
+/** The fields of manifest.json. */
 export const manifestSchema = z.strictObject({
   format: z.literal(1),
   experiment: z.string(),
@@ -78,18 +79,21 @@ export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T
   );
 }
 
+/** Writes readable JSON, whole or not at all. */
 export const writeJson = (file: string, value: unknown): Promise<void> =>
   writeFileAtomic(file, JSON.stringify(value, null, 2) + '\n');
 
 /** NaN and infinities as texts, so that JSON keeps them. */
-export const encodeNumber = <T>(value: T): T | string =>
+const encodeNumber = <T>(value: T): T | string =>
   typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 
 /** The reverse of encodeNumber. */
-export const decodeNumber = <T>(value: T): T | number =>
+const decodeNumber = <T>(value: T): T | number =>
   value === 'NaN' || value === 'Infinity' || value === '-Infinity' ? Number(value) : value;
 
+/** encodeNumber of each value. */
 export const encodeNumbers = (record: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(record).map(([k, v]) => [k, encodeNumber(v)]));
+/** decodeNumber of each value. */
 export const decodeNumbers = <T>(record: Record<string, T>): Record<string, T | number> =>
   Object.fromEntries(Object.entries(record).map(([k, v]) => [k, decodeNumber(v)]));

@@ -7,6 +7,7 @@ import { decodeNumbers, encodeNumbers } from './manifest';
 /** One logged step. */
 export type LogRow = { step: number } & Record<string, number | string | boolean | null>;
 
+/** The log of one run, open for writing. */
 export class MetricsLog {
   private last = -Infinity;
 

@@ -59,4 +59,6 @@ let standard: OnProgress = showOn(standardDisplay);
 export function setDefaultProgress(onProgress: OnProgress): void {
   standard = onProgress;
 }
+
+/** Shows a run where the caller gives no display of its own. */
 export const defaultProgress: OnProgress = (event) => standard(event);

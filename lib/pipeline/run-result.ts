@@ -10,6 +10,7 @@ import { readLog } from './metrics-log';
 import type { LogRow } from './metrics-log';
 import { artefactFile } from './paths';
 
+/** A finished run, read from its folder. */
 export class Run {
   constructor(
     readonly dir: string,

@@ -44,6 +44,7 @@ interface Settings {
   signal: AbortSignal;
 }
 
+/** The profile and the device that are used where a call names none. */
 export const currentProfile = (): Profile => parseProfile(process.env.OMNILAB_PROFILE || 'laptop');
 export const currentDevice = (): string => process.env.OMNILAB_DEVICE || 'cpu';
 

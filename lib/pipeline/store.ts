@@ -8,6 +8,7 @@ import { manifestSchema, readJson } from './manifest';
 import type { FileRecord, Manifest } from './manifest';
 import { runsDir } from './paths';
 
+/** Names in a run's folder. */
 export const MANIFEST = 'manifest.json';
 export const CHECKPOINTS = 'checkpoints';
 

@@ -40,6 +40,7 @@ export function toDataFrame(table: Table): DataFrameLike {
   return new danfo.DataFrame(values, { columns });
 }
 
+/** True of danfo.js's frames, by what they have: importing danfo.js to ask would be slow. */
 export function isDataFrame(value: unknown): value is DataFrameLike {
   return typeof value === 'object' && value !== null && 'columns' in value && 'values' in value && 'shape' in value;
 }

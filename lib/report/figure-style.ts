@@ -38,7 +38,7 @@ export function withAlpha(color: string, alpha: number): string {
 }
 
 /** Text that plotly shows literally: its pseudo-HTML is switched off. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
 

@@ -25,6 +25,7 @@ export interface MeanSpread {
   n: number;
 }
 
+/** True of values made by `meanSpread`. */
 export function isMeanSpread(value: unknown): value is MeanSpread {
   return typeof value === 'object' && value !== null && 'mean' in value && 'spread' in value && 'n' in value;
 }

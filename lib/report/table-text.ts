@@ -14,7 +14,7 @@ const escapeMarkdown = (text: string) =>
 const isWide = (code: number) => (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xffdc && code < 0xd800) || code >= 0x1f300; // prettier-ignore
 
 /** Columns that a text takes in a terminal: wide letters take two, combining marks none. */
-export function textColumns(text: string): number {
+function textColumns(text: string): number {
   let width = 0;
   for (const character of text.replace(/\p{M}/gu, '')) width += isWide(character.codePointAt(0)!) ? 2 : 1;
   return width;

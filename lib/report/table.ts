@@ -14,7 +14,7 @@ export interface Table {
 }
 
 /** How a missing value is written for readers. */
-export const missing = 'n/a';
+const missing = 'n/a';
 
 /** Checks a table and returns it. @throws ArgumentError for ragged rows, repeated columns, NaN and unknown cells. */
 export function checkTable(table: Table, where = 'table'): Table {
@@ -49,7 +49,7 @@ export function checkTable(table: Table, where = 'table'): Table {
 }
 
 /** A cell as a reader sees it. */
-export function formatCell(cell: Cell, digits = 3): string {
+function formatCell(cell: Cell, digits = 3): string {
   if (cell === null) return missing;
   if (typeof cell === 'number') return formatNumber(cell, digits);
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no';

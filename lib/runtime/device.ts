@@ -57,6 +57,8 @@ export function setDefaultDevice(name: string): void {
   getDevice(name);
   current = name;
 }
+
+/** The device that is used where none is named. */
 export const defaultDevice = (): string => current;
 
 /** Ends all workers, so that nothing of the runtime is left. */

@@ -18,7 +18,7 @@ export interface DeviceReport {
   help: string | null;
 }
 
-export const PROBED_DEVICES = ['cpu', 'webgpu', 'cuda:0', 'tfjs'] as const;
+const PROBED_DEVICES = ['cpu', 'webgpu', 'cuda:0', 'tfjs'] as const;
 /** Precedes the report on the child's output, which drivers write to as well. */
 export const REPORT_MARK = 'omnilab-device-report:';
 const TIMEOUT_MS = 60_000;

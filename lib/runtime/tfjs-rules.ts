@@ -101,6 +101,7 @@ const onLastAxis =
 
 const first: Rule<unknown> = ({ x }) => x[0];
 
+/** How TensorFlow.js computes each operation. */
 export const tfjsRules: { [K in OpName]: Rule<OpParams[K]> } = {
   input: () => {
     throw new Error('inputs are fed');

@@ -170,7 +170,7 @@ export function callFor(oracle: Oracle, wording: Wording): string {
 }
 
 /** The sentences of the answer proper, without the description. */
-export function statement(oracle: Oracle, answer: string, wording: Wording): string[] {
+function statement(oracle: Oracle, answer: string, wording: Wording): string[] {
   if (oracle.fact) return [`${sentenceCase(stateFact(oracle.fact, answer, wording))}.`];
   if (!oracle.sum) return [];
   const name = nameSum(oracle.sum, wording);

@@ -9,7 +9,7 @@ export const OPENINGS = ['there is', 'you can see', 'we see', 'I see', 'the scen
 /** Verbs between object and place, in either order. */
 export const POSITIONS = ['is', 'sits', 'lies', 'appears'] as const;
 /** Words between two clauses of a sentence; never used within a clause, so the parser may cut there. */
-export const JOINTS = [' and ', ' while ', '; '] as const;
+const JOINTS = [' and ', ' while ', '; '] as const;
 const COUNT_FRAMES = ['the scene has', 'there are', 'I count'] as const;
 
 /** An object without its place and motion: "a tiny red disc". */

@@ -7,7 +7,7 @@ import { drawScene } from './scene';
 import type { SceneObject } from './scene';
 
 export const REGIONS = ['north', 'south', 'east', 'west'] as const;
-export const KINDS = ['village', 'town', 'city', 'port', 'island'] as const;
+const KINDS = ['village', 'town', 'city', 'port', 'island'] as const;
 export const PRODUCTS = [
   'wheat',
   'tea',

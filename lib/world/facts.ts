@@ -11,6 +11,7 @@ export type Fact =
 
 const ATTRIBUTES = ['population', 'area', 'founded', 'region', 'product'] as const;
 
+/** The place of this name. Throws RangeError where the book has none. */
 export const placeNamed = (book: Encyclopaedia, name: string): Place => {
   const place = book.places.find((p) => p.name === name);
   if (!place) throw new RangeError(`no place is named ${name}`);

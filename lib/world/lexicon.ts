@@ -24,6 +24,7 @@ export const SHAPE_WORDS: Record<Shape, readonly string[]> = {
   cross: ['cross', 'plus sign'],
 };
 
+/** Words for each colour, the plainest first. */
 export const COLOUR_WORDS: Record<Colour, readonly string[]> = {
   red: ['red', 'scarlet'],
   orange: ['orange', 'amber'],
@@ -35,6 +36,7 @@ export const COLOUR_WORDS: Record<Colour, readonly string[]> = {
   white: ['white', 'ivory'],
 };
 
+/** Words for each size, the plainest first. */
 export const SIZE_WORDS: Record<Size, readonly string[]> = {
   small: ['small', 'little', 'tiny'],
   large: ['large', 'big', 'huge'],

@@ -29,7 +29,7 @@ export const CORRUPTIONS = [
 ] as const;
 export type CorruptionName = (typeof CORRUPTIONS)[number];
 
-export const PLAN_STEPS = ['search', 'compute', 'describe', 'image', 'audio', 'video'] as const;
+const PLAN_STEPS = ['search', 'compute', 'describe', 'image', 'audio', 'video'] as const;
 export type PlanStep = (typeof PLAN_STEPS)[number];
 export const TOOLS = ['web_search', 'code_interpreter'] as const;
 export type ToolName = (typeof TOOLS)[number];

@@ -14,6 +14,7 @@ import type { Wording } from './wording';
 /** A change that the user wants of what is seen or heard. */
 export type Edit = { kind: 'recolour'; colour: Colour } | { kind: 'resize'; size: Size } | { kind: 'mirror' | 'flip' };
 
+/** The objects after the edit, in reading order. */
 export function applyEdit(objects: readonly SceneObject[], edit: Edit): SceneObject[] {
   return inReadingOrder(
     objects.map((o) => {

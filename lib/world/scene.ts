@@ -10,6 +10,7 @@ import type { Split } from './splits';
 
 const coordinate = z.int().min(0).max(2);
 
+/** One object of a scene. */
 export const objectSchema = z.strictObject({
   shape: z.enum(SHAPES),
   colour: z.enum(COLOURS),
@@ -19,6 +20,7 @@ export const objectSchema = z.strictObject({
   motion: z.enum(MOTIONS),
 });
 
+/** A scene. */
 export const sceneSchema = z.strictObject({
   /** In reading order of their cells. */
   objects: z.array(objectSchema).min(1).max(3),

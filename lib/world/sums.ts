@@ -120,20 +120,26 @@ const SUMS = {
   },
 } satisfies Record<string, SumKind>;
 
+/** All kinds of sums. */
 export const SUM_KINDS = Object.keys(SUMS) as Sum['kind'][];
 
+/** A text that is the same for equal sums only. */
 export const sumKey = ({ kind, numbers }: Sum): string => `sum ${kind} ${numbers.join(' ')}`;
 
+/** A sum of a random kind with random numbers. */
 export function drawSum(random: Random): Sum {
   const kind = random.choice(SUM_KINDS);
   return { kind, numbers: SUMS[kind].draw(random) };
 }
 
+/** Words for the sum, to ask for it with. */
 export const nameSum = ({ kind, numbers }: Sum, wording: Wording): string => wording.pick(SUMS[kind].names(numbers));
+
 /** Names for the result and the counter of a program (@s and @i in the table). */
 const RESULT_NAMES = ['s', 't', 'sum', 'total', 'result', 'x'] as const;
 const COUNTER_NAMES = ['i', 'j', 'k', 'n'] as const;
 
+/** A JavaScript program that computes the sum. */
 export function programFor({ kind, numbers }: Sum, wording: Wording): string {
   const program = wording.pick(SUMS[kind].programs(numbers));
   if (!program.includes('@')) return program;

@@ -1,3 +1,4 @@
+/** The verdict on a direction, at and beside its borders. */
 import assert from 'node:assert/strict';
 import { directionVerdict } from '../../lib/eval';
 

@@ -105,8 +105,7 @@ const toTensor = ({ dtype, shape, values }: Operand): Tensor =>
   tensor(fromNumbers('case', dtype, dtype.startsWith('int') ? values.map(Math.trunc) : values), { dtype, shape });
 
 /** The case's operands as concrete tensors. */
-export const operandsOf = (c: OpCase): Tensor[] =>
-  c.x.map((spec, i) => toTensor(makeOperand(spec, seedOf(`${c.line}#${i}`))));
+const operandsOf = (c: OpCase): Tensor[] => c.x.map((spec, i) => toTensor(makeOperand(spec, seedOf(`${c.line}#${i}`))));
 
 function fillIn(arg: unknown, x: readonly Tensor[]): unknown {
   if (typeof arg === 'string' && arg.startsWith('$')) return x[Number(arg.slice(1))];
@@ -114,7 +113,7 @@ function fillIn(arg: unknown, x: readonly Tensor[]): unknown {
 }
 
 /** The results of a case on the given operands, not evaluated. */
-export function resultsOf(c: OpCase, x: readonly Tensor[]): Tensor[] {
+function resultsOf(c: OpCase, x: readonly Tensor[]): Tensor[] {
   if (c.op) return applyAll(c.op, (c.params ?? {}) as never, ...x);
   const args = (c.args ?? []).map((a) => fillIn(a, x));
   const call = c.method
@@ -126,7 +125,7 @@ export function resultsOf(c: OpCase, x: readonly Tensor[]): Tensor[] {
 }
 
 /** The gradient that arrives at the first result, as a concrete tensor; null if the case has no gradient. */
-export function upstreamOf(c: OpCase): Tensor | null {
+function upstreamOf(c: OpCase): Tensor | null {
   const [y] = resultsOf(
     c,
     operandsOf(c).map((t) => input(t)),
@@ -181,7 +180,7 @@ export function batchOf(cases: readonly OpCase[]): Batch {
 }
 
 /** Runs cases on a device, all in one program: results and gradients by every float operand. */
-export async function runCases(device: string, cases: readonly OpCase[]): Promise<CaseResult[]> {
+async function runCases(device: string, cases: readonly OpCase[]): Promise<CaseResult[]> {
   const batch = batchOf(cases);
   const step = jit((operands: Tensor[]) => batch.build(operands), { device, name: 'op cases' });
   return batch.collect(await step(batch.operands));
@@ -208,7 +207,7 @@ function compare(what: string, actual: Float64Array, expected: readonly Value[],
 }
 
 /** Compares results with PyTorch's; `scale` widens the tolerance for devices that compute less exactly. */
-export function checkCase(c: OpCase, result: CaseResult, scale = 1): void {
+function checkCase(c: OpCase, result: CaseResult, scale = 1): void {
   const golden = goldens.get(c.line);
   assert.ok(golden, `${c.line}: no stored values; run python3 tests/goldens/ops.py`);
   assert.equal(result.y.length, golden.y.length, `${c.line}: number of results`);
@@ -228,12 +227,6 @@ export function checkCase(c: OpCase, result: CaseResult, scale = 1): void {
       golden.g.every((g) => !g || !g.length || c.grad === false) || !upstreamOf(c),
       `${c.line}: no gradients came back`,
     );
-}
-
-/** Runs one case on a device and compares values and gradients with PyTorch's. */
-export async function runCase(device: string, c: OpCase, scale = 1): Promise<void> {
-  const [result] = await runCases(device, [c]);
-  checkCase(c, result, scale);
 }
 
 /**

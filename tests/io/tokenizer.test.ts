@@ -1,3 +1,4 @@
+/** The tokenizer: round trips, and ids against those of the reference library. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Where Jupyter looks for kernels, and what is installed there. */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,3 +1,4 @@
+/** What is changed in a cell before it runs. */
 import assert from 'node:assert/strict';
 import { interruptibleLoops } from '../../kernels/loops';
 import { mendCell } from '../../kernels/mend';

@@ -1,3 +1,4 @@
+/** Notebook files: what is read, refused and written. */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

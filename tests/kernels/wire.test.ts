@@ -1,3 +1,4 @@
+/** Messages on the wire: signed, read back, refused where they are forged. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { decode, encode, type Message, newHeader } from '../../kernels/wire';

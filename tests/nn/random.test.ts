@@ -1,3 +1,4 @@
+/** Random numbers: the generator, its distributions and its streams. */
 import assert from 'node:assert/strict';
 import { philox, Random } from '../../lib/nn/random';
 

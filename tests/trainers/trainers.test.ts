@@ -1,3 +1,4 @@
+/** Short trainings: what is learnt, and that a resumed run equals a straight one. */
 import assert from 'node:assert/strict';
 import { llamaInit, llamaSizes } from '../../lib/models/llama';
 import type { LlamaConfig, LlamaParams } from '../../lib/models/llama';

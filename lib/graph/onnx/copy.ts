@@ -5,6 +5,7 @@ import { DATA_TYPE, ModelMessage } from './schema';
 import type { ModelProto, ValueInfoProto } from './schema';
 import { IR_VERSION, OPSET } from './writer';
 
+/** Names of the model's input and output. */
 export const COPY_INPUT = 'x';
 export const COPY_OUTPUT = 'y';
 

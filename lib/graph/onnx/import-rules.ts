@@ -382,6 +382,7 @@ const power = binary((a, b) =>
   isFloat(a.dtype) ? a.pow(b.cast(a.dtype)) : a.cast('float32').pow(b.cast('float32')).cast(a.dtype),
 );
 
+/** How each ONNX operator is read, by its name. */
 export const importRules: ReadonlyMap<string, ImportRule> = new Map<string, ImportRule>([
   ['Neg', unary((x) => x.neg())],
   ['Abs', unary((x) => x.abs())],

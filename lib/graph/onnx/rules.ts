@@ -137,6 +137,7 @@ function withWideSums<P>(a: Args<P>, rule: Rule<P>): void {
   e.emit('Cast', [sum], { to: DATA_TYPE.float16 }, y);
 }
 
+/** How each operation is written in ONNX operators. */
 export const onnxRules: { [K in OpName]: Rule<OpParams[K]> } = {
   // Leaves are the writer's business.
   input: () => undefined,

@@ -88,6 +88,7 @@ const root = Root.fromJSON({
   },
 });
 
+/** The message that an ONNX file is. */
 export const ModelMessage = root.lookupType('Model');
 
 /** AttributeProto.AttributeType */

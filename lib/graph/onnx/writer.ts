@@ -13,6 +13,7 @@ import type { AttributeValue, Emitter, Target } from './rules';
 import { ATTRIBUTE, DATA_TYPE, ModelMessage } from './schema';
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './schema';
 
+/** Versions of the operator set and of the file format that are written. */
 export const OPSET = 21;
 export const IR_VERSION = 10;
 

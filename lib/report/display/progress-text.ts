@@ -31,7 +31,7 @@ export function formatDuration(seconds: number): string {
 }
 
 /** Share done, in [0, 1]; an empty task counts as done. */
-export const shareDone = ({ done, total }: ProgressState) => (total > 0 ? Math.min(1, done / total) : 1);
+const shareDone = ({ done, total }: ProgressState) => (total > 0 ? Math.min(1, done / total) : 1);
 
 function bar(share: number, width: number): string {
   const eighths = Math.round(share * width * 8);
