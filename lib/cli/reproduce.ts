@@ -5,7 +5,7 @@ import { parseProfile } from '../pipeline/profile';
 import { reproduce } from '../pipeline/reproduce';
 import { interruptible } from './interrupt';
 import type { Terminal } from './terminal';
-import { STATUS, usage } from './status';
+import { checkDevice, STATUS, usage } from './status';
 
 export interface ReproduceCommandOptions {
   profile: string;
@@ -19,6 +19,7 @@ export interface ReproduceCommandOptions {
 /** `omnilab reproduce`. Returns the exit status. */
 export async function reproduceCommand(options: ReproduceCommandOptions, terminal: Terminal): Promise<number> {
   usage(() => [parseProfile(options.profile), selectNotebooks(notebooks, options.only)]);
+  checkDevice(options.device);
   const result = await interruptible(
     (signal) =>
       reproduce({

@@ -7,7 +7,7 @@ import { run } from '../pipeline/run';
 import type { Run } from '../pipeline/run-result';
 import { interruptible } from './interrupt';
 import type { Terminal } from './terminal';
-import { STATUS, usage, UsageError } from './status';
+import { checkDevice, STATUS, usage, UsageError } from './status';
 
 export interface RunCommandOptions {
   profile: string;
@@ -59,6 +59,7 @@ export async function runCommand(
   if (options.seed !== undefined && options.seeds !== undefined)
     throw new UsageError('run', '--seed and --seeds were both given', 'give one of them');
   const profile = usage(() => parseProfile(options.profile));
+  checkDevice(options.device);
   const config = parseSettings(options.set ?? []);
   const seeds = options.seeds ? Array.from({ length: options.seeds }, (_, i) => i) : [options.seed ?? 0];
   usage(() => plan(name, profile, seeds[0], config));

@@ -1,11 +1,22 @@
 /** Exit statuses, and how errors become one: a user's mistake is a message, never a trace. */
 import { ArgumentError, CancelledError, OmniError } from '../errors';
+import { isDeviceName } from '../runtime/device';
 
 /** Exit statuses; 130 is what shells give a command that was interrupted. */
 export const STATUS = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
 
 /** A mistake on the command line. */
 export class UsageError extends OmniError {}
+
+/** Refuses a device that does not exist before anything is made for it. The engines must have been imported. */
+export function checkDevice(name: string): void {
+  if (!isDeviceName(name))
+    throw new UsageError(
+      '--device',
+      `expected cpu, webgpu, cuda:0, cuda:1, ... or tfjs, got "${name}"`,
+      "run `omnilab doctor` to see this machine's devices",
+    );
+}
 
 /** Runs what only reads the user's words; its ArgumentErrors are mistakes of usage. */
 export function usage<T>(read: () => T): T {

@@ -40,6 +40,8 @@ export function loraTargets(params: unknown, targets: readonly string[]): { path
 export function loraInit(rng: Noise, params: unknown, config: LoraConfig): LoraAdapter {
   if (!Number.isInteger(config.rank) || config.rank < 1)
     throw new ArgumentError('lora', `expected a rank of at least 1, got ${config.rank}`, 'choose for example 8');
+  if (!(config.alpha > 0 && Number.isFinite(config.alpha)))
+    throw new ArgumentError('lora', `expected alpha > 0, got ${config.alpha}`, 'choose for example twice the rank');
   return Object.fromEntries(
     loraTargets(params, config.targets).map(({ path, weight }) => {
       const [outputs, inputs] = weight.shape;

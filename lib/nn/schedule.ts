@@ -11,11 +11,23 @@ export interface ScheduleConfig {
   minRatio?: number;
 }
 
-/** The learning rate of update `step`, counted from 0. */
+/** The learning rate of update `step`, counted from 0. Throws ArgumentError. */
 export function learningRateAt(
   step: number,
   { kind, learningRate, totalSteps, warmupSteps = 0, minRatio = 0 }: ScheduleConfig,
 ): number {
+  if (!['cosine', 'linear', 'constant'].includes(kind))
+    throw new ArgumentError(
+      'learningRateAt',
+      `expected cosine, linear or constant, got "${String(kind)}"`,
+      'change the option kind',
+    );
+  if (!Number.isFinite(learningRate) || learningRate < 0)
+    throw new ArgumentError(
+      'learningRateAt',
+      `expected a learning rate of 0 or more, got ${learningRate}`,
+      'choose for example 1e-3',
+    );
   if (!(totalSteps > 0) || warmupSteps < 0 || warmupSteps > totalSteps)
     throw new ArgumentError(
       'learningRateAt',

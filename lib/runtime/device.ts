@@ -52,6 +52,9 @@ export function getDevice(name: string = current): Device {
   return device;
 }
 
+/** Whether the name is one of a device that an engine here serves; whether this machine has it is another question. */
+export const isDeviceName = (name: string): boolean => factories.some((f) => f.pattern.test(name));
+
 /** Sets the device that is used where none is named. */
 export function setDefaultDevice(name: string): void {
   getDevice(name);

@@ -58,6 +58,8 @@ describe('cli', () => {
       [['run', 'toy/fitt'], /no experiment "toy\/fitt"\nhelp: the closest names are toy\/fit/],
       [['run', 'toy/fit', '--set', 'rate=fast'], /configuration of toy\/fit: rate: /],
       [['run', 'toy/fit', '--set', 'rate'], /expected key=value/],
+      [['run', 'toy/fit', '--device', 'gpu'], /--device: expected cpu, .* got "gpu"\nhelp: /],
+      [['reproduce', '--device', 'cuda'], /--device: .* got "cuda"/],
       [['run', 'toy/fit', '--seed', '-1'], /whole number of 0 or more/],
       [['run', 'toy/fit', '--seed', '1', '--seeds', '2'], /give one of them/],
       [['kernel', 'remove'], /unknown command 'remove'/],

@@ -112,6 +112,15 @@ describe('schedules against transformers', () => {
     assertClose(rates, [0.01, 0.006, 0.002], 'rates', 1e-12);
   });
 
+  it('refuses an unknown kind, and a rate that is no number', () => {
+    const at =
+      (change: object): (() => number) =>
+      () =>
+        learningRateAt(1, { kind: 'cosine', learningRate: 1e-3, totalSteps: 10, ...change });
+    assert.throws(at({ kind: 'cosinus' }), /expected cosine, linear or constant, got "cosinus"/);
+    assert.throws(at({ learningRate: NaN }), /learning rate of 0 or more, got NaN/);
+  });
+
   it('refuses a warm-up longer than the run, and negative steps', () => {
     const bad: ScheduleConfig = { kind: 'linear', learningRate: 1, totalSteps: 5, warmupSteps: 6 };
     assert.throws(() => learningRateAt(0, bad), /warmupSteps <= totalSteps/);
@@ -257,6 +266,20 @@ describe('padding and dropout', () => {
       [0, 1, 2, 2],
     ]);
   });
+  it('labels and masks that do not go with the logits are named, not cut or stretched', () => {
+    const logits = tensor(new Float32Array(6), { shape: [1, 2, 3] });
+    const labels = tensor([[1]], { dtype: 'int32' });
+    assert.throws(
+      () => tokenLogProbs(logits, labels),
+      /tokenLogProbs: expected a label .* got \[1, 1\] for \[1, 2, 3\]/,
+    );
+    const two = tensor([[1, 2]], { dtype: 'int32' });
+    assert.throws(
+      () => crossEntropy(logits, two, tensor([[1]])),
+      /crossEntropy: expected labels and a mask of one shape/,
+    );
+  });
+
   it('bad lengths and shapes are named', () => {
     assert.throws(() => lengthMask([4], 3), /lengths from 0 to 3, got 4/);
     assert.throws(() => lengthMask([-1], 3), /got -1/);
