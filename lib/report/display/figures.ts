@@ -2,6 +2,7 @@
  * Shows figures: in a notebook interactively, with a static picture in the same output for viewers that have no
  * plotly (nbconvert, code hosting sites); in a terminal as a line that says what it is and where it was saved.
  */
+import path from 'node:path';
 import { MissingPackageError } from '../../errors';
 import { figureTitle, plainFigure, type Figure } from '../figure';
 import { renderFigure, saveFigure, type RenderOptions } from '../render-figure';
@@ -18,6 +19,12 @@ export function figureBundle(figure: Figure, picture?: { svg: string; png?: Uint
   };
 }
 
+/** Within the working directory a path is shown from there, so that an executed notebook names no machine. */
+function fromHere(file: string): string {
+  const relative = path.relative(process.cwd(), file);
+  return relative.startsWith('..') || path.isAbsolute(relative) ? file : relative;
+}
+
 export interface ShowFigureOptions extends RenderOptions {
   /** Also save the figure as `<dir>/<name>.svg`, `.png` and `.json`. */
   save?: { dir: string; name: string };
@@ -31,7 +38,7 @@ export interface ShowFigureOptions extends RenderOptions {
 export async function showFigure(figure: Figure, options: ShowFigureOptions = {}): Promise<void> {
   const { save, ...size } = options;
   const paths = save ? await saveFigure(save.dir, save.name, figure, size) : undefined;
-  const note = paths ? `: ${paths.png}, ${paths.svg}, ${paths.json}` : '';
+  const note = paths ? `: ${[paths.png, paths.svg, paths.json].map(fromHere).join(', ')}` : '';
   if (!notebook()) {
     show(figureBundle(figure, undefined, note));
     return;
