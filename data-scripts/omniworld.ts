@@ -4,8 +4,9 @@
  *
  *   node dist/data-scripts/omniworld.js [--profile smoke|laptop|gpu] [--seed 0] [--out runs/omniworld]
  *
- * corpus, instructions (each: train, validation, test), preferences (train, validation), evaluation, the encyclopaedia, a
- * tokenizer trained on the corpus, and manifest.json with sizes and hashes. Same arguments, same bytes.
+ * corpus, instructions (each: train, validation, test), preferences (train, validation), evaluation, the
+ * encyclopaedia, a tokenizer trained on the corpus, and manifest.json with sizes and hashes. Same arguments, same
+ * bytes.
  */
 import path from 'node:path';
 import cliProgress from 'cli-progress';

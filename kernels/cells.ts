@@ -1,6 +1,7 @@
 /**
- * Runs cells one after another on tslab's executor, and turns everything that can go wrong in one into a failure of that
- * cell: thrown values, type errors, rejections that nobody handles, exceptions in timers, process.exit, interrupts.
+ * Runs cells one after another on tslab's executor, and turns everything that can go wrong in one into a failure of
+ * that cell: thrown values, type errors, rejections that nobody handles, exceptions in timers, process.exit,
+ * interrupts.
  */
 import { inspect } from 'node:util';
 import type { Executor } from 'tslab/dist/executor';

@@ -29,7 +29,10 @@ export interface KernelOptions {
   argv?: readonly string[];
   /** Gives up starting. */
   signal?: AbortSignal;
-  /** Receives what the kernel's process writes beside the protocol (native libraries, child processes). Default: stderr. */
+  /**
+   * Receives what the kernel's process writes beside the protocol (native libraries, child processes). Default:
+   * stderr.
+   */
   onProcessOutput?: (text: string) => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Notebooks from Node: run them headless on the OmniLab kernel, read and write their files, open JupyterLab, install the
- * kernelspec. Needs the optional packages tslab and zeromq.
+ * Notebooks from Node: run them headless on the OmniLab kernel, read and write their files, open JupyterLab, install
+ * the kernelspec. Needs the optional packages tslab and zeromq.
  */
 export { type ExecuteOptions, type ExecuteReply, KernelClient, type KernelOptions } from './client';
 export { type CellPlace, KernelError, NotebookCellError, NotebookTimeoutError } from './errors';

@@ -28,7 +28,8 @@ export function interruptibleLoops(ts: typeof TypeScript, code: string): string 
     }
   };
   visit(file);
-  // Stable: where loops without braces nest, the order in which they were met is the order in which they open and close.
+  // Stable: where loops without braces nest, the order in which they were met is the order in which they open and
+  // close.
   inserts.sort((a, b) => a.at - b.at);
   let out = '';
   let from = 0;
@@ -51,7 +52,9 @@ export function interruptibleConverter(ts: typeof TypeScript, converter: Convert
   };
 }
 
-/** What loops call. Throws while `flag[0]` is not 0; the error is the one that Node throws for an interrupted script. */
+/**
+ * What loops call. Throws while `flag[0]` is not 0; the error is the one that Node throws for an interrupted script.
+ */
 export function makeLook(flag: Int32Array): () => void {
   return () => {
     if (Atomics.load(flag, 0) === 0) return;

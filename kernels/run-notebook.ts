@@ -1,6 +1,6 @@
 /**
- * Runs a notebook without Jupyter: cell by cell on a kernel of its own, output streamed to the terminal, and an executed
- * notebook at the end, also when a cell fails, takes too long or is interrupted.
+ * Runs a notebook without Jupyter: cell by cell on a kernel of its own, output streamed to the terminal, and an
+ * executed notebook at the end, also when a cell fails, takes too long or is interrupted.
  */
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -222,7 +222,9 @@ interface Stop {
   restore(): void;
 }
 
-/** Joins the caller's AbortSignal and the process's signals; a second signal of the process kills the kernel at once. */
+/**
+ * Joins the caller's AbortSignal and the process's signals; a second signal of the process kills the kernel at once.
+ */
 function stopOnSignals(options: RunNotebookOptions): Stop {
   const controller = new AbortController();
   let received: NodeJS.Signals | null = null;

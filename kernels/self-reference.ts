@@ -1,7 +1,8 @@
 /**
- * Lets cells in OmniLab's own folder import 'omnilab' and its subpaths with types. Node resolves a package's own name at
- * run time, but tslab's type checker (TypeScript 5.0, "node10" resolution) looks in node_modules only. So the checker is
- * shown a folder node_modules/omnilab that is the package itself; `main`, `types` and `typesVersions` do the rest.
+ * Lets cells in OmniLab's own folder import 'omnilab' and its subpaths with types. Node resolves a package's own name
+ * at run time, but tslab's type checker (TypeScript 5.0, "node10" resolution) looks in node_modules only. So the
+ * checker is shown a folder node_modules/omnilab that is the package itself; `main`, `types` and `typesVersions` do
+ * the rest.
  *
  * It also rewrites what TypeScript 5.0 cannot read in our declarations: since 5.7 typed arrays have a type parameter
  * (`Float32Array<ArrayBuffer>`), which 5.0 would turn silently into `any`.

@@ -1,6 +1,6 @@
 /**
- * The kernel's side of the Jupyter messaging protocol: its ZeroMQ sockets (control has its own thread), a queue of cells, and everything that is
- * printed or shown sent to the reader. Cells are run by cells.ts.
+ * The kernel's side of the Jupyter messaging protocol: its ZeroMQ sockets (control has its own thread), a queue of
+ * cells, and everything that is printed or shown sent to the reader. Cells are run by cells.ts.
  */
 import { StringDecoder } from 'node:string_decoder';
 import type { Publisher, Reply, Router } from 'zeromq';
@@ -77,7 +77,9 @@ export class KernelServer {
     for (const socket of [this.#iopub, this.#shell, this.#stdin, this.#heartbeat]) socket.close();
   }
 
-  /** Sends what is written to stdout and stderr to the reader instead. Before the first cell it goes to the terminal. */
+  /**
+   * Sends what is written to stdout and stderr to the reader instead. Before the first cell it goes to the terminal.
+   */
   captureStreams(): void {
     for (const name of ['stdout', 'stderr'] as const) {
       const stream = process[name];

@@ -40,8 +40,8 @@ export function resolveOptional(where: string, packageName: string, file?: strin
 }
 
 /**
- * The exports of an optional package; `T` is the part of it that the caller uses. Throws MissingPackageError where it is not
- * installed; errors of the package itself are passed on.
+ * The exports of an optional package; `T` is the part of it that the caller uses. Throws MissingPackageError where it
+ * is not installed; errors of the package itself are passed on.
  */
 export function loadOptional<T>(where: string, packageName: string): T {
   return own(resolveOptional(where, packageName)) as T;

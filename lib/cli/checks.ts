@@ -156,7 +156,8 @@ export const checks: readonly Check[] = [
     name: 'memory',
     needed: true,
     look: () => {
-      // A container's limit, where there is one, counts before the machine's memory. No limit is 0 or an enormous number.
+      // A container's limit, where there is one, counts before the machine's memory. No limit is 0 or an enormous
+      // number.
       const limit = process.constrainedMemory?.() ?? 0;
       const total = limit > 0 && limit < os.totalmem() ? limit : os.totalmem();
       return total >= 3 * 2 ** 30 ? gigabytes(total) : { bad: gigabytes(total) };

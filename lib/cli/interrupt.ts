@@ -6,7 +6,8 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   const controller = new AbortController();
   const stop = (name: (typeof signals)[number]) => {
     if (controller.signal.aborted) {
-      // By the signal itself: process.exit would end the device's thread inside a computation, which aborts with a dump.
+      // By the signal itself: process.exit would end the device's thread inside a computation, which aborts with a
+      // dump.
       for (const other of signals) process.removeAllListeners(other);
       process.kill(process.pid, name);
       return;

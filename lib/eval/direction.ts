@@ -1,7 +1,7 @@
 /**
- * Whether a difference from a baseline has the sign that a paper reports, by a written rule: *holds* if it does in every
- * seed, *does not hold* if it does in none, *undecided* otherwise, or where the seeds' mean difference is smaller than
- * `margin` (relative to the baseline).
+ * Whether a difference from a baseline has the sign that a paper reports, by a written rule: *holds* if it does in
+ * every seed, *does not hold* if it does in none, *undecided* otherwise, or where the seeds' mean difference is
+ * smaller than `margin` (relative to the baseline).
  */
 import { ArgumentError } from '../errors';
 

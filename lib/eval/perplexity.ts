@@ -1,6 +1,6 @@
 /**
- * Perplexity on response tokens: PPL(S) = exp( sum over samples of S of sum over t of -log p(t) / number of tokens ), pooled
- * over the samples of S (spec of OmniAgent: [I] definition; the card publishes only the figures).
+ * Perplexity on response tokens: PPL(S) = exp( sum over samples of S of sum over t of -log p(t) / number of tokens ),
+ * pooled over the samples of S (spec of OmniAgent: [I] definition; the card publishes only the figures).
  *
  * | name    | S                                                       |
  * |---------|---------------------------------------------------------|

@@ -2,8 +2,8 @@
  * One batch of generation: the compiled programs, and the loop that draws a token for each row, steps, and lets rows go
  * that have ended.
  *
- * Programs are compiled for few sizes only: prompt and cache lengths are rounded up to 16, 24, 32, 48, 64, ..., rows to a
- * power of two; when half of a batch has ended, its rows leave the cache.
+ * Programs are compiled for few sizes only: prompt and cache lengths are rounded up to 16, 24, 32, 48, 64, ..., rows
+ * to a power of two; when half of a batch has ended, its rows leave the cache.
  */
 import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';

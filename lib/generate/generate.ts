@@ -1,6 +1,6 @@
 /**
- * Batched generation from LLaMA. Prompts are read and continued on the device; tokens are drawn on the host, each row from
- * a random stream of its own, so that what a row gets depends on neither the batch nor the order of rows.
+ * Batched generation from LLaMA. Prompts are read and continued on the device; tokens are drawn on the host, each row
+ * from a random stream of its own, so that what a row gets depends on neither the batch nor the order of rows.
  */
 import { ArgumentError } from '../errors';
 import { tensor } from '../graph/tensor';
@@ -13,8 +13,8 @@ import type { GenerateOptions, Generation, LlamaModel } from './options';
 import { checkSampling } from './sample';
 
 /**
- * Continues each prompt (token ids, at least one). Results are in the prompts' order. Throws ArgumentError for options and
- * prompts that cannot be used, NonFiniteError where the model gives NaN, CancelledError, DeviceError.
+ * Continues each prompt (token ids, at least one). Results are in the prompts' order. Throws ArgumentError for options
+ * and prompts that cannot be used, NonFiniteError where the model gives NaN, CancelledError, DeviceError.
  */
 export async function generate(
   model: LlamaModel,

@@ -2,14 +2,14 @@
  * LLaMA with a cache of keys and values: `prefill` reads the prompts, `decode` adds one token to every row.
  *
  * The cache has two parts, so that a step writes little: a long one, which steps only read, and a window of the last
- * `WINDOW` tokens, which every step rewrites. `fold` moves a full window into the long part. So a step costs one reading of
- * the cache, on every device, without writing in place. Measured with 4 M parameters and 256 positions on one CPU thread,
- * in milliseconds a step at batch 1 and 32: this 1.7 and 18, folding included; one cache rewritten in every step by
- * scatterElements 2.4 and 50, by `where` 3.0 and 66.
+ * `WINDOW` tokens, which every step rewrites. `fold` moves a full window into the long part. So a step costs one
+ * reading of the cache, on every device, without writing in place. Measured with 4 M parameters and 256 positions on
+ * one CPU thread, in milliseconds a step at batch 1 and 32: this 1.7 and 18, folding included; one cache rewritten in
+ * every step by scatterElements 2.4 and 50, by `where` 3.0 and 66.
  *
  * Rows of one batch have prompts of different lengths, padded on the right. Row b's long part holds its positions 0 to
- * base[b] - 1 and slot j of the window its position base[b] + j; what lies beyond is never looked at, so padding needs no
- * mask of its own.
+ * base[b] - 1 and slot j of the window its position base[b] + j; what lies beyond is never looked at, so padding needs
+ * no mask of its own.
  */
 import { arange, concat, where, zeros } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
@@ -79,8 +79,9 @@ export function prefill(
 }
 
 /**
- * Adds one token a row: ids int32 [B] at position base + slot, where base int32 [B] is the number of positions in the long
- * part and `slot` (an int32 scalar) the same for all rows. Returns the prediction and the window with the token in it.
+ * Adds one token a row: ids int32 [B] at position base + slot, where base int32 [B] is the number of positions in the
+ * long part and `slot` (an int32 scalar) the same for all rows. Returns the prediction and the window with the token
+ * in it.
  */
 export function decode(
   p: LlamaParams,

@@ -49,7 +49,10 @@ export interface GenerateOptions extends SamplingOptions {
   maxBatch?: number;
   /** Return hidden states too. */
   hidden?: boolean;
-  /** Called for each token as it comes: batch by batch, step by step, rows in order. An error in it ends the generation. */
+  /**
+   * Called for each token as it comes: batch by batch, step by step, rows in order. An error in it ends the
+   * generation.
+   */
   onToken?: (event: TokenEvent) => void;
   /** Aborting it ends the generation with CancelledError before the next step. */
   signal?: AbortSignal;

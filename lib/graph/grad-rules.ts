@@ -228,8 +228,8 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
     null,
     () => dy.gatherElements(i, p.axis),
   ],
-  // With r = 1 / rms(x), n = x r, g = dy scale: dx = g r - x r² mean(g n), dscale = sum(dy n). The sums over rows and over
-  // columns of q = dy x are matrix products, which read q once and write almost nothing.
+  // With r = 1 / rms(x), n = x r, g = dy scale: dx = g r - x r² mean(g n), dscale = sum(dy n). The sums over rows and
+  // over columns of q = dy x are matrix products, which read q once and write almost nothing.
   rmsNormalization: ({ dy, x: [a, scale], p }) => {
     const width = scale.size;
     const rows = a.size / width;
@@ -279,7 +279,10 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
   },
 };
 
-/** A transposed convolution whose outputPadding may reach or pass the stride (the input had entries no window reached). */
+/**
+ * A transposed convolution whose outputPadding may reach or pass the stride (the input had entries no window
+ * reached).
+ */
 function convTransposeSized(dy: Tensor, w: Tensor, p: ConvParams, outputPadding: number[]): Tensor {
   const inside = outputPadding.map((o, i) => Math.min(o, p.strides[i] - 1));
   const out = dy.convTranspose(w, { ...p, outputPadding: inside });

@@ -1,6 +1,6 @@
 /**
- * Reverse-mode differentiation: a walk over the graph from the loss back, with one rule an operation (grad-rules.ts). The
- * gradient is itself a graph, so forward, backward and update compile into one program.
+ * Reverse-mode differentiation: a walk over the graph from the loss back, with one rule an operation (grad-rules.ts).
+ * The gradient is itself a graph, so forward, backward and update compile into one program.
  */
 import { ArgumentError, ShapeError } from '../errors';
 import { isFloat } from './dtype';
@@ -116,7 +116,8 @@ export function valueAndGrad<P, A extends unknown[], R extends Tensor | { loss: 
     const leaves = differentiable(params).map(({ tensor }) => tensor);
     const uses = new Map<string, number>();
     for (const t of leaves) uses.set(keyOf(t), (uses.get(keyOf(t)) ?? 0) + 1);
-    // A tensor that stands at two places is two operands, each with the gradient of its own place, as in a traced function.
+    // A tensor that stands at two places is two operands, each with the gradient of its own place, as in a traced
+    // function.
     const separate = leaves.map((t) => (uses.get(keyOf(t)) === 1 ? t : apply('reshape', { shape: [...t.shape] }, t)));
     let next = 0;
     const value = fn(
@@ -178,8 +179,8 @@ let nextCopy = 1;
 
 /**
  * `fn` with its inner results dropped after the forward pass and computed again in the backward pass: memory for time
- * (Chen et al. 2016, "Training deep nets with sublinear memory cost"). `fn` returns one tensor; what it uses from outside
- * (parameters in a closure) is differentiated too.
+ * (Chen et al. 2016, "Training deep nets with sublinear memory cost"). `fn` returns one tensor; what it uses from
+ * outside (parameters in a closure) is differentiated too.
  */
 export function checkpoint<A extends unknown[]>(fn: (...args: A) => Tensor): (...args: A) => Tensor {
   return (...args) => {
@@ -197,7 +198,8 @@ export function checkpoint<A extends unknown[]>(fn: (...args: A) => Tensor): (..
     const frontier = [...new Map(inner.flatMap((n) => n.inputs.filter(outside)).map((t) => [keyOf(t), t])).values()];
 
     const backward = (dy: Tensor, _y: Tensor, ...x: Tensor[]): (Tensor | null)[] => {
-      // The recomputation must wait for the backward pass to arrive, so results of the forward pass go through a barrier.
+      // The recomputation must wait for the backward pass to arrive, so results of the forward pass go through a
+      // barrier.
       const computed = frontier.some((t) => t.node.op !== 'input' && isFloat(t.dtype));
       const waiting = x.map((t) =>
         isFloat(t.dtype) && (!computed || t.node.op !== 'input') ? apply('barrier', {}, t, dy) : t,

@@ -1,6 +1,6 @@
 /**
- * The primitive operations: one enumeration with typed parameters. Every table of rules (shape, gradient, ONNX, tfjs) is
- * keyed by it, so that the compiler refuses an operation that lacks a rule. Names are ONNX's, in lower camel case.
+ * The primitive operations: one enumeration with typed parameters. Every table of rules (shape, gradient, ONNX, tfjs)
+ * is keyed by it, so that the compiler refuses an operation that lacks a rule. Names are ONNX's, in lower camel case.
  * All else (attention, norms, losses) is composed from these.
  */
 import type { DType, TypedArray } from './dtype';

@@ -1,7 +1,7 @@
 /**
  * A program: the nodes that a set of outputs needs, in order, ready for an engine. Building one drops dead code, merges
- * equal computations (but never a recomputation with its original) and replaces whatever has no elements by constants, so
- * that the engines never meet an empty operand.
+ * equal computations (but never a recomputation with its original) and replaces whatever has no elements by constants,
+ * so that the engines never meet an empty operand.
  */
 import { ArgumentError } from '../errors';
 import { fromNumbers } from './dtype';
@@ -49,8 +49,8 @@ function constantKey(node: Node<'constant'>): string | null {
 }
 
 /**
- * Builds the program that computes `outputs` from `inputs`. Placeholders that are not among `inputs` must be concrete; they
- * are reported through `capture`, which returns the input that stands for them.
+ * Builds the program that computes `outputs` from `inputs`. Placeholders that are not among `inputs` must be concrete;
+ * they are reported through `capture`, which returns the input that stands for them.
  */
 export function buildProgram(
   inputs: readonly Tensor[],

@@ -1,6 +1,6 @@
 /**
- * Where the values of a concrete tensor are: in host memory, on devices, or both. The graph only carries this about; the
- * runtime fills it.
+ * Where the values of a concrete tensor are: in host memory, on devices, or both. The graph only carries this about;
+ * the runtime fills it.
  */
 import { DisposedError } from '../errors';
 import type { DType, TypedArray } from './dtype';

@@ -1,7 +1,7 @@
 /**
- * Tensors: nodes of a graph that is built as TypeScript runs. A tensor is symbolic (the result of an operation, its shape
- * and type known) or concrete (it has values). Operations on either return new tensors and compute nothing; `await
- * x.data()` evaluates an expression at once, `jit` compiles a function for many calls.
+ * Tensors: nodes of a graph that is built as TypeScript runs. A tensor is symbolic (the result of an operation, its
+ * shape and type known) or concrete (it has values). Operations on either return new tensors and compute nothing;
+ * `await x.data()` evaluates an expression at once, `jit` compiles a function for many calls.
  */
 import { ArgumentError, ShapeError } from '../errors';
 import { checkArrayType, checkDType, fromNumbers, toNumbers } from './dtype';
@@ -465,8 +465,8 @@ export class Tensor {
     return apply('gather', { axis: normalizeAxis('gather', axis, this.rank) }, this, indices);
   }
   /**
-   * This tensor with `updates` added at the rows of `axis` that the indices name; repeated indices add up. `unique` promises
-   * that no index occurs twice, and is faster.
+   * This tensor with `updates` added at the rows of `axis` that the indices name; repeated indices add up. `unique`
+   * promises that no index occurs twice, and is faster.
    */
   scatterAdd(indices: Tensor, updates: Tensor, axis = 0, options: { unique?: boolean } = {}): Tensor {
     const { unique = false } = options;
@@ -538,8 +538,8 @@ export function fromStorage(storage: Storage): Tensor {
 }
 
 /**
- * A concrete tensor from nested arrays, a flat typed array with a shape, or a number. Numbers give float32, booleans bool,
- * unless `dtype` says otherwise; a typed array gives its own type (Uint8Array: bool, Uint16Array: float16 bits).
+ * A concrete tensor from nested arrays, a flat typed array with a shape, or a number. Numbers give float32, booleans
+ * bool, unless `dtype` says otherwise; a typed array gives its own type (Uint8Array: bool, Uint16Array: float16 bits).
  */
 export function tensor(
   values: Nested | TypedArray,

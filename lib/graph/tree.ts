@@ -1,6 +1,6 @@
 /**
- * Trees: tensors in nested plain objects and arrays, as parameters, optimiser states and batches are. Keys are visited in
- * sorted order, so that two objects with the same entries flatten alike.
+ * Trees: tensors in nested plain objects and arrays, as parameters, optimiser states and batches are. Keys are visited
+ * in sorted order, so that two objects with the same entries flatten alike.
  */
 import { ArgumentError } from '../errors';
 import { Tensor } from './tensor';

@@ -57,8 +57,8 @@ export function writeFileAtomic(target: string, content: string | Uint8Array): P
 }
 
 /**
- * Makes a folder: `fill` writes files into a temporary one, which then takes the place of `target` (and of a folder that
- * was there). Files made by `fill` at its top level are flushed to the disk before the rename.
+ * Makes a folder: `fill` writes files into a temporary one, which then takes the place of `target` (and of a folder
+ * that was there). Files made by `fill` at its top level are flushed to the disk before the rename.
  */
 export async function writeFolderAtomic(target: string, fill: (folder: string) => Promise<void>): Promise<void> {
   await fs.mkdir(path.dirname(target), { recursive: true });

@@ -22,8 +22,8 @@ function check<T>(where: string, schema: z.ZodType<T>, value: unknown, help: str
 }
 
 /**
- * Writes records, one a line, to a temporary file that then takes the place of `file`; an error leaves the old file as it
- * was. Returns the number of records.
+ * Writes records, one a line, to a temporary file that then takes the place of `file`; an error leaves the old file as
+ * it was. Returns the number of records.
  * @throws FormatError for a record that does not fit the schema (with its number, from 1)
  */
 export async function writeJsonl<T>(
@@ -50,8 +50,8 @@ export async function writeJsonl<T>(
 
 /**
  * Reads records one by one, so that a file may be larger than memory.
- * @throws FormatError for a line that is not JSON or not of the schema (`<file>:<line>`), for bytes that are not UTF-8, and
- *   for a file whose last line was cut off
+ * @throws FormatError for a line that is not JSON or not of the schema (`<file>:<line>`), for bytes that are not
+ *   UTF-8, and for a file whose last line was cut off
  */
 export async function* readJsonl<T>(file: string, schema: z.ZodType<T>): AsyncGenerator<T> {
   const input = createReadStream(file, { encoding: 'utf8' });

@@ -1,6 +1,7 @@
 /**
- * The header of a safetensors file: which tensors it holds, of which type and shape, and where. This file knows the rules of
- * the format (https://huggingface.co/docs/safetensors, section "Format") and refuses whatever breaks one of them.
+ * The header of a safetensors file: which tensors it holds, of which type and shape, and where. This file knows the
+ * rules of the format (https://huggingface.co/docs/safetensors, section "Format") and refuses whatever breaks one of
+ * them.
  */
 import { z } from 'zod';
 import { FormatError } from '../errors';
@@ -44,8 +45,8 @@ const entrySchema = z.strictObject({
 const HELP = 'the file is damaged or is not a safetensors file: write or download it again';
 
 /**
- * The first key that an object of a JSON text holds twice, or null. JSON.parse would silently keep the last. The text must
- * be valid JSON.
+ * The first key that an object of a JSON text holds twice, or null. JSON.parse would silently keep the last. The text
+ * must be valid JSON.
  */
 function duplicateKey(json: string): string | null {
   const open: (Set<string> | null)[] = [];
@@ -69,8 +70,8 @@ export function storedBytes(type: StoredTypeName, shape: readonly number[]): num
 }
 
 /**
- * Reads a header's text. `dataBytes` is the size of the part after it. Throws FormatError naming the tensor where types,
- * shapes and offsets do not fit together, overlap, leave holes or go beyond the end.
+ * Reads a header's text. `dataBytes` is the size of the part after it. Throws FormatError naming the tensor where
+ * types, shapes and offsets do not fit together, overlap, leave holes or go beyond the end.
  */
 export function parseHeader(
   where: string,
@@ -132,8 +133,8 @@ export function parseHeader(
 }
 
 /**
- * The bytes of a header for these tensors, in the file's order: by type, then name (as UTF-8). The same tensors and metadata
- * give the same bytes. Padded with spaces so that the data begins at a multiple of 8.
+ * The bytes of a header for these tensors, in the file's order: by type, then name (as UTF-8). The same tensors and
+ * metadata give the same bytes. Padded with spaces so that the data begins at a multiple of 8.
  */
 export function buildHeader(
   tensors: ReadonlyMap<string, { type: StoredTypeName; shape: readonly number[] }>,

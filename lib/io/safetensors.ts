@@ -1,7 +1,7 @@
 /**
- * Reading and writing safetensors files, tensor by tensor, so that a file of many gigabytes needs no more memory than its
- * tensors do. Written files are the same bytes for the same tensors, and the same as those of the reference implementation.
- * Values are little-endian in the file, as on every machine that the runtime supports.
+ * Reading and writing safetensors files, tensor by tensor, so that a file of many gigabytes needs no more memory than
+ * its tensors do. Written files are the same bytes for the same tensors, and the same as those of the reference
+ * implementation. Values are little-endian in the file, as on every machine that the runtime supports.
  */
 import * as fs from 'node:fs/promises';
 import { ArgumentError, FormatError } from '../errors';
@@ -69,8 +69,8 @@ async function readAll(file: fs.FileHandle, bytes: Uint8Array, position: number)
 }
 
 /**
- * Writes a file, whole or not at all. Throws ArgumentError naming the tensor if its array does not fit its type and shape.
- * Names and metadata are any texts, except that no tensor is called "__metadata__".
+ * Writes a file, whole or not at all. Throws ArgumentError naming the tensor if its array does not fit its type and
+ * shape. Names and metadata are any texts, except that no tensor is called "__metadata__".
  */
 export async function writeSafetensors(
   path: string,

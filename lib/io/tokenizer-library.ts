@@ -1,6 +1,6 @@
 /**
- * The part of @huggingface/tokenizers that is used here. Its own declarations do not resolve under Node's module rules, so
- * the types are stated again.
+ * The part of @huggingface/tokenizers that is used here. Its own declarations do not resolve under Node's module
+ * rules, so the types are stated again.
  */
 import * as library from '@huggingface/tokenizers';
 

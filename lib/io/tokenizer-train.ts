@@ -1,7 +1,7 @@
 /**
- * Trains byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019): words are split into bytes, and the most
- * frequent pair of neighbours is merged until the vocabulary is full. Digits stay single. The result is a standard
- * tokenizer.json; ids and merges equal those of Hugging Face's trainer on the same words.
+ * Trains byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019): words are split into bytes, and
+ * the most frequent pair of neighbours is merged until the vocabulary is full. Digits stay single. The result is a
+ * standard tokenizer.json; ids and merges equal those of Hugging Face's trainer on the same words.
  */
 import { LibraryTokenizer } from './tokenizer-library';
 import { ArgumentError } from '../errors';
@@ -69,7 +69,9 @@ interface Word {
   count: number;
 }
 
-/** Trains on texts (added tokens in them are cut out). Throws ArgumentError for a vocabulary too small for the bytes. */
+/**
+ * Trains on texts (added tokens in them are cut out). Throws ArgumentError for a vocabulary too small for the bytes.
+ */
 export function trainTokenizer(texts: Iterable<string>, options: TokenizerTraining): Tokenizer {
   const { vocabSize, addedTokens, minFrequency = 2 } = options;
   const alphabet = byteAlphabet();

@@ -78,8 +78,8 @@ export class Tokenizer {
   }
 
   /**
-   * Token ids of a text from outside (a user's words, a tool's result): the names of added tokens in it are spelled out in
-   * ordinary tokens, so that it cannot forge a role or a signal.
+   * Token ids of a text from outside (a user's words, a tool's result): the names of added tokens in it are spelled
+   * out in ordinary tokens, so that it cannot forge a role or a signal.
    */
   encodePlain(text: string): number[] {
     const ids: number[] = [];

@@ -6,8 +6,8 @@ import { where } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 
 /**
- * log softmax(logits)[label]: logits [..., V], labels [...] int32 in [0, V) -> [...]. The gradient, g (onehot - softmax),
- * is written in two passes over the logits. Throws ShapeError.
+ * log softmax(logits)[label]: logits [..., V], labels [...] int32 in [0, V) -> [...]. The gradient, g (onehot -
+ * softmax), is written in two passes over the logits. Throws ShapeError.
  */
 export function tokenLogProbs(logits: Tensor, labels: Tensor): Tensor {
   // A gather would take fewer labels than positions without a word.

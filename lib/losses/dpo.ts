@@ -49,8 +49,8 @@ export interface DpoInputs {
 }
 
 /**
- * Loss, losses [B] and TRL's metrics of a batch of B pairs; rewards are beta (log pi - log ref). Throws ArgumentError and
- * ShapeError.
+ * Loss, losses [B] and TRL's metrics of a batch of B pairs; rewards are beta (log pi - log ref). Throws ArgumentError
+ * and ShapeError.
  */
 export function dpo(inputs: DpoInputs, options: DpoOptions = {}): PreferenceLoss {
   const { beta = 0.1, labelSmoothing = 0, variant = 'sigmoid' } = options;

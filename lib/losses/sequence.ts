@@ -61,8 +61,8 @@ export function tokenMean(values: Tensor, mask: Tensor): Tensor {
 }
 
 /**
- * What TRL logs about pairs: rewards and log-probabilities (each [B]) averaged, the share of pairs whose chosen response
- * has the larger reward, and the margin; mean logits where there are any.
+ * What TRL logs about pairs: rewards and log-probabilities (each [B]) averaged, the share of pairs whose chosen
+ * response has the larger reward, and the margin; mean logits where there are any.
  */
 export function preferenceMetrics(
   pair: { chosen: Responses; rejected: Responses },

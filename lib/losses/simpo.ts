@@ -1,6 +1,6 @@
 /**
- * Simple preference optimisation (Meng, Xia and Chen 2024, equation 6): no reference, the mean log-probability of a token
- * as the reward, and a margin that the pair has to keep.
+ * Simple preference optimisation (Meng, Xia and Chen 2024, equation 6): no reference, the mean log-probability of a
+ * token as the reward, and a margin that the pair has to keep.
  *
  *   loss = -log sigma( beta [ log pi(y_w | x) / |y_w| - log pi(y_l | x) / |y_l| ] - gamma ) + sft_weight * NLL(y_w | x)
  *
@@ -11,8 +11,8 @@
  *
  * Differences from TRL 1.16 (trl/experimental/cpo/cpo_trainer.py, loss_type "simpo"):
  * 1. A response without tokens counts as reward 0; there it gives NaN.
- * 2. `sftWeight` is TRL's `cpo_alpha`, 0 by default here and in the authors' code, 1 in TRL. The NLL is the mean over all
- *    chosen tokens of the batch in all three.
+ * 2. `sftWeight` is TRL's `cpo_alpha`, 0 by default here and in the authors' code, 1 in TRL. The NLL is the mean over
+ *    all chosen tokens of the batch in all three.
  * 3. `logits/...` are means over response tokens; TRL's CPO takes them over prompt and padding as well.
  * 4. The variant "alphapo" is left out.
  */
@@ -40,9 +40,9 @@ export interface SimpoInputs {
 }
 
 /**
- * Loss, losses [B] and TRL's metrics of a batch of B pairs; rewards are beta times the mean log-probability, and `logps/`
- * are means over tokens. With a weight for it, the metric `nll_loss` is the cross-entropy of the chosen responses. Throws
- * ArgumentError and ShapeError.
+ * Loss, losses [B] and TRL's metrics of a batch of B pairs; rewards are beta times the mean log-probability, and
+ * `logps/` are means over tokens. With a weight for it, the metric `nll_loss` is the cross-entropy of the chosen
+ * responses. Throws ArgumentError and ShapeError.
  */
 export function simpo(inputs: SimpoInputs, options: SimpoOptions = {}): PreferenceLoss {
   const { beta = 2, labelSmoothing = 0, sftWeight = 0 } = options;

@@ -1,6 +1,6 @@
 /**
- * Gradient accumulation: the gradient of a large batch from small ones. A loss is a mean over the tokens (or examples) that
- * count, so each part weighs as much as it has of them; a plain mean over the parts would favour the short ones.
+ * Gradient accumulation: the gradient of a large batch from small ones. A loss is a mean over the tokens (or examples)
+ * that count, so each part weighs as much as it has of them; a plain mean over the parts would favour the short ones.
  */
 import { ArgumentError, ShapeError } from '../errors';
 import { valueAndGrad } from '../graph/grad';
@@ -10,8 +10,8 @@ import { tensorsOf, treeMap, treeZip } from '../graph/tree';
 import { filled } from './init';
 
 /**
- * A mean loss, and over how many tokens or examples it was taken (float32; default: the parts weigh alike). Other tensors
- * beside them are metrics: scalars, averaged as the loss is.
+ * A mean loss, and over how many tokens or examples it was taken (float32; default: the parts weigh alike). Other
+ * tensors beside them are metrics: scalars, averaged as the loss is.
  */
 export interface CountedLoss {
   loss: Tensor;
@@ -30,10 +30,10 @@ export interface Accumulated<P> {
 const one = (): Tensor => constant({ dtype: 'float32', shape: [], data: Float32Array.of(1) });
 
 /**
- * As `valueAndGrad`, with the batch cut into `parts` along its first axis, one after the other in one program: the results
- * of a part's forward pass are dropped before the next begins. Equal to the gradient of the whole batch if `fn` returns
- * the count over which its loss is a mean. Scalars in the batch go to every part. Throws ShapeError if the axis cannot be
- * cut evenly.
+ * As `valueAndGrad`, with the batch cut into `parts` along its first axis, one after the other in one program: the
+ * results of a part's forward pass are dropped before the next begins. Equal to the gradient of the whole batch if
+ * `fn` returns the count over which its loss is a mean. Scalars in the batch go to every part. Throws ShapeError if
+ * the axis cannot be cut evenly.
  */
 export function accumulate<P, B, R extends Tensor | CountedLoss>(
   fn: (params: P, batch: B) => R,
@@ -49,7 +49,8 @@ export function accumulate<P, B, R extends Tensor | CountedLoss>(
     for (const i of range(parts)) {
       let part = treeMap(batch, (t, path) => cut(t, path, i, parts));
       if (sum) {
-        // The next part waits until every gradient so far is there; else the engine may keep all parts' results at once.
+        // The next part waits until every gradient so far is there; else the engine may keep all parts' results at
+        // once.
         const done = tensorsOf(sum.grads).reduce((token, { tensor }) => apply('barrier', {}, token, tensor), sum.count);
         part = treeMap(part, (t) => apply('barrier', {}, t, done));
       }

@@ -1,7 +1,7 @@
 /**
- * AdamW (Loshchilov & Hutter 2019): Adam with weight decay decoupled from the gradient, as torch.optim.AdamW computes it.
- * The moments are trees like the parameters and stay on the device; what depends on the step number only is computed on the
- * host in double precision and passed as scalars.
+ * AdamW (Loshchilov & Hutter 2019): Adam with weight decay decoupled from the gradient, as torch.optim.AdamW computes
+ * it. The moments are trees like the parameters and stay on the device; what depends on the step number only is
+ * computed on the host in double precision and passed as scalars.
  */
 import { ArgumentError } from '../errors';
 import { treeMap, treeZip } from '../graph/tree';

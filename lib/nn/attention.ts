@@ -5,13 +5,17 @@ import { broadcastShapes, sameShape, showShape } from '../graph/shape';
 import { tril, where } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 
-/** What is added to a masked score: far below any score, yet finite, so that a row that is masked whole stays finite. */
+/**
+ * What is added to a masked score: far below any score, yet finite, so that a row that is masked whole stays finite.
+ */
 const masked = (dtype: DType): number => (dtype === 'float16' ? -3e4 : -1e9);
 
 export interface AttentionOptions {
   /** Query i sees keys up to i + (keys - queries). */
   causal?: boolean;
-  /** bool, broadcastable to [B, heads, queries, keys]: true where a query may look. One that may look nowhere gets 0. */
+  /**
+   * bool, broadcastable to [B, heads, queries, keys]: true where a query may look. One that may look nowhere gets 0.
+   */
   mask?: Tensor;
   /** Default: 1 / sqrt(head width). */
   scale?: number;

@@ -149,7 +149,9 @@ const convTransposeOf =
     return addBias(y, p.bias);
   };
 
-/** x [N, in, T] -> [N, out, (T - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1], each axis alike. */
+/**
+ * x [N, in, T] -> [N, out, (T - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1], each axis alike.
+ */
 export const convTranspose1d = convTransposeOf('convTranspose1d', 1);
 export const convTranspose2d = convTransposeOf('convTranspose2d', 2);
 export const convTranspose3d = convTransposeOf('convTranspose3d', 3);

@@ -36,7 +36,10 @@ export function loraTargets(params: unknown, targets: readonly string[]): { path
   return layers.filter(({ path }) => targets.includes(lastName(path)));
 }
 
-/** A: uniform as Kaiming's rule with a = sqrt(5) gives (PEFT's default); B: zeros, so that training starts at the model. */
+/**
+ * A: uniform as Kaiming's rule with a = sqrt(5) gives (PEFT's default); B: zeros, so that training starts at the
+ * model.
+ */
 export function loraInit(rng: Noise, params: unknown, config: LoraConfig): LoraAdapter {
   if (!Number.isInteger(config.rank) || config.rank < 1)
     throw new ArgumentError('lora', `expected a rank of at least 1, got ${config.rank}`, 'choose for example 8');

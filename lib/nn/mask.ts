@@ -33,8 +33,8 @@ export function lengthMask(lengths: Tensor | readonly number[], time: number, si
 }
 
 /**
- * For attention: bool [B, 1, 1, T], true where the key is no padding. From a key mask (bool or 0/1 [B, T]), or from lengths
- * ([B], or numbers) and the padded length.
+ * For attention: bool [B, 1, 1, T], true where the key is no padding. From a key mask (bool or 0/1 [B, T]), or from
+ * lengths ([B], or numbers) and the padded length.
  */
 export function paddingMask(mask: Tensor): Tensor;
 export function paddingMask(lengths: Tensor | readonly number[], time: number, side?: PaddingSide): Tensor;

@@ -1,4 +1,6 @@
-/** Modules that are trained whole beside an adapter, as PEFT's `modules_to_save`: embeddings and head, for new tokens. */
+/**
+ * Modules that are trained whole beside an adapter, as PEFT's `modules_to_save`: embeddings and head, for new tokens.
+ */
 import { ArgumentError } from '../errors';
 import type { Tensor } from '../graph/tensor';
 import { tensorsOf, treeMap } from '../graph/tree';

@@ -73,8 +73,8 @@ export function maxPool(x: Tensor, kernel: PerAxis, options: PoolOptions = {}): 
 }
 
 /**
- * The mean of each window. Padding counts as zeros, as in PyTorch; with `countPadding` false each window is divided by the
- * number of its entries inside the input.
+ * The mean of each window. Padding counts as zeros, as in PyTorch; with `countPadding` false each window is divided by
+ * the number of its entries inside the input.
  */
 export function avgPool(x: Tensor, kernel: PerAxis, options: PoolOptions & { countPadding?: boolean } = {}): Tensor {
   const w = windowsOf('avgPool', x, kernel, options);
@@ -97,7 +97,10 @@ export function avgPool(x: Tensor, kernel: PerAxis, options: PoolOptions & { cou
 /** The mean over all spatial axes: [N, C, ...] -> [N, C]. */
 export const globalAvgPool = (x: Tensor): Tensor => x.mean(range(x.rank).slice(2));
 
-/** Nearest-neighbour resizing to `size`, one entry a spatial axis: out[i] = in[floor(i in / out)], as PyTorch's 'nearest'. */
+/**
+ * Nearest-neighbour resizing to `size`, one entry a spatial axis: out[i] = in[floor(i in / out)], as PyTorch's
+ * 'nearest'.
+ */
 export function resizeNearest(x: Tensor, size: PerAxis): Tensor {
   const axes = x.rank - 2;
   if (axes < 1)

@@ -1,7 +1,7 @@
 /**
- * Random numbers by counter: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). A stream is
- * a key made of a seed and a name; its n-th block is a pure function of key and n. So every stream can be resumed from two
- * numbers, streams do not disturb each other, and all machines draw alike.
+ * Random numbers by counter: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). A
+ * stream is a key made of a seed and a name; its n-th block is a pure function of key and n. So every stream can be
+ * resumed from two numbers, streams do not disturb each other, and all machines draw alike.
  */
 import { createHash } from 'node:crypto';
 import { ArgumentError } from '../errors';

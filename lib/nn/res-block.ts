@@ -1,7 +1,7 @@
 /**
- * The blocks of diffusion UNets and VAEs (Ho et al. 2020, appendix B; Rombach et al. 2022): a residual block of GroupNorm,
- * SiLU and convolution with an embedding of the time step, and the steps between resolutions. Parameters carry the names
- * of the published checkpoints (`norm1`, `conv1`, `time_emb_proj`, `norm2`, `conv2`, `conv_shortcut`).
+ * The blocks of diffusion UNets and VAEs (Ho et al. 2020, appendix B; Rombach et al. 2022): a residual block of
+ * GroupNorm, SiLU and convolution with an embedding of the time step, and the steps between resolutions. Parameters
+ * carry the names of the published checkpoints (`norm1`, `conv1`, `time_emb_proj`, `norm2`, `conv2`, `conv_shortcut`).
  */
 import { ArgumentError, ShapeError } from '../errors';
 import { showShape } from '../graph/shape';

@@ -8,7 +8,10 @@ export interface RopeAngles {
   sin: Tensor;
 }
 
-/** Cosines and sines of the angles position * base^(-2i / width): positions [...] int32 -> two tables [..., width / 2]. */
+/**
+ * Cosines and sines of the angles position * base^(-2i / width): positions [...] int32 -> two tables [..., width /
+ * 2].
+ */
 export function ropeAngles(positions: Tensor, width: number, base = 10000): RopeAngles {
   if (!Number.isInteger(width) || width < 2 || width % 2)
     throw new ArgumentError(

@@ -1,4 +1,7 @@
-/** Learning rates over a run: linear warm-up, then cosine, linear or constant, as Hugging Face's schedules define them. */
+/**
+ * Learning rates over a run: linear warm-up, then cosine, linear or constant, as Hugging Face's schedules define
+ * them.
+ */
 import { ArgumentError } from '../errors';
 
 export interface ScheduleConfig {

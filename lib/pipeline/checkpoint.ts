@@ -1,6 +1,6 @@
 /**
- * Checkpoints: tensors and a JSON state at a step, in a folder that appears whole. The last two are kept, each with the hashes
- * of its files, so that a damaged one is noticed and the one before it used.
+ * Checkpoints: tensors and a JSON state at a step, in a folder that appears whole. The last two are kept, each with
+ * the hashes of its files, so that a damaged one is noticed and the one before it used.
  */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
@@ -87,8 +87,8 @@ export class CheckpointFolder {
   }
 
   /**
-   * The last checkpoint that is whole, or null. `usable` may refuse one for a reason of its own (a text). Those refused and
-   * damaged are reported and removed: they could otherwise be taken for newer ones later.
+   * The last checkpoint that is whole, or null. `usable` may refuse one for a reason of its own (a text). Those
+   * refused and damaged are reported and removed: they could otherwise be taken for newer ones later.
    */
   async latest(usable: (log: Index['log']) => string | null = () => null): Promise<Stored | null> {
     for (const name of await this.list()) {

@@ -1,6 +1,7 @@
 /**
- * The version of the code that an experiment runs: a hash of the compiled files that its module reaches through imports. A
- * change in the engine, a loss or a model makes the experiments that use it new; a change elsewhere does not.
+ * The version of the code that an experiment runs: a hash of the compiled files that its module reaches through
+ * imports. A change in the engine, a loss or a model makes the experiments that use it new; a change elsewhere does
+ * not.
  */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';

@@ -1,4 +1,7 @@
-/** What an experiment's `run` function gets: its configuration, its folder, checkpoints, logging, and its parents' results. */
+/**
+ * What an experiment's `run` function gets: its configuration, its folder, checkpoints, logging, and its parents'
+ * results.
+ */
 import { ArgumentError } from '../errors';
 import type { HostTensor } from '../graph/dtype';
 import { writeFileAtomic } from '../io/atomic';
@@ -25,7 +28,8 @@ export interface Context<C> {
   parent(name: string): Run;
   readonly checkpoint: {
     /**
-     * Stores what is needed to go on after `step`. Log the step first. `state` is JSON; tensors of any types the engine has.
+     * Stores what is needed to go on after `step`. Log the step first. `state` is JSON; tensors of any types the
+     * engine has.
      */
     save(step: number, content: { tensors: Record<string, HostTensor>; state?: Json }): Promise<void>;
     /** The checkpoint from which this run goes on, or null at its start. The same one until another is saved. */

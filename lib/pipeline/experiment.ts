@@ -1,6 +1,6 @@
 /**
- * Experiments and their registry. An experiment is a name, a configuration for each profile, the experiments that it builds
- * on, and a function that trains or evaluates something and returns its metrics.
+ * Experiments and their registry. An experiment is a name, a configuration for each profile, the experiments that it
+ * builds on, and a function that trains or evaluates something and returns its metrics.
  */
 import type { z } from 'zod';
 import { ArgumentError } from '../errors';
@@ -53,8 +53,8 @@ export function defineExperiment<C>(spec: ExperimentSpec<C>): ExperimentSpec<C> 
 }
 
 /**
- * Makes an experiment known by its name. Loading its module again (a notebook does) replaces it; another module may not take
- * the name.
+ * Makes an experiment known by its name. Loading its module again (a notebook does) replaces it; another module may
+ * not take the name.
  */
 export function registerExperiment(experiment: Experiment): void {
   const known = registry.get(experiment.name);

@@ -1,7 +1,7 @@
 /**
- * What a run is: an experiment with its configuration, seed, code and parents, reduced to a hash. Equal hashes give equal
- * results, so a run that is present need not be made again. Neither the profile (it only chooses the configuration) nor the
- * device is part of it.
+ * What a run is: an experiment with its configuration, seed, code and parents, reduced to a hash. Equal hashes give
+ * equal results, so a run that is present need not be made again. Neither the profile (it only chooses the
+ * configuration) nor the device is part of it.
  */
 import { ArgumentError } from '../errors';
 import { canonicalJson, sha256 } from './canonical-json';
@@ -57,8 +57,8 @@ function validConfig(experiment: Experiment, profile: Profile, changes: Record<s
 }
 
 /**
- * Works out a run and its parents without making any. `config` replaces values of the experiment's own configuration. Throws
- * ArgumentError for unknown names, configurations that the schema refuses, and circles.
+ * Works out a run and its parents without making any. `config` replaces values of the experiment's own configuration.
+ * Throws ArgumentError for unknown names, configurations that the schema refuses, and circles.
  */
 export function plan(
   name: string,

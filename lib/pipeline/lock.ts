@@ -1,8 +1,9 @@
 /**
- * One process at a time on one run. A holder's lock is a file named after its process id and the time that process started
- * (ids are used again), so anyone can tell whether the holder lives, and remove the lock of a dead one without ever touching
- * a live one. To take the lock: put one's own file, then look at the others; if one is alive, step back and wait. Of two that
- * come at once at least one sees the other, so never do both hold it. The folder must be on this machine.
+ * One process at a time on one run. A holder's lock is a file named after its process id and the time that process
+ * started (ids are used again), so anyone can tell whether the holder lives, and remove the lock of a dead one without
+ * ever touching a live one. To take the lock: put one's own file, then look at the others; if one is alive, step back
+ * and wait. Of two that come at once at least one sees the other, so never do both hold it. The folder must be on this
+ * machine.
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -24,7 +25,8 @@ function startOf(pid: number): string | null {
   }
   try {
     if (process.platform === 'linux') {
-      // The name of the program, in parentheses, may hold spaces; state is the first field after it, start time the 20th.
+      // The name of the program, in parentheses, may hold spaces; state is the first field after it, start time the
+      // 20th.
       const fields = fs
         .readFileSync(`/proc/${pid}/stat`, 'utf8')
         .replace(/^.*\) /s, '')
@@ -55,8 +57,8 @@ function others(dir: string, mine: string): number[] {
 }
 
 /**
- * Takes the lock of a folder, waiting for a live holder; `onWait` is told its process id once. Returns the function that gives
- * the lock back. Throws CancelledError if the signal is aborted while waiting.
+ * Takes the lock of a folder, waiting for a live holder; `onWait` is told its process id once. Returns the function
+ * that gives the lock back. Throws CancelledError if the signal is aborted while waiting.
  */
 export async function lockFolder(
   dir: string,

@@ -1,4 +1,7 @@
-/** metrics.jsonl: one line for each logged step. A killed run's log is cut back to its checkpoint, so that no step is lost or repeated. */
+/**
+ * metrics.jsonl: one line for each logged step. A killed run's log is cut back to its checkpoint, so that no step is
+ * lost or repeated.
+ */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { ArgumentError, FormatError } from '../errors';
@@ -13,7 +16,9 @@ export class MetricsLog {
 
   constructor(readonly file: string) {}
 
-  /** Appends a line. Steps may not go backwards, nor be at or before a checkpoint (that line would be lost on resume). */
+  /**
+   * Appends a line. Steps may not go backwards, nor be at or before a checkpoint (that line would be lost on resume).
+   */
   append(step: number, metrics: Record<string, unknown>): void {
     if (!Number.isSafeInteger(step) || step < this.last || 'step' in metrics)
       throw new ArgumentError(
@@ -28,8 +33,8 @@ export class MetricsLog {
   }
 
   /**
-   * Flushes to the disk and closes the steps up to `step`: later lines must have larger steps. Returns the size and hash so
-   * far, which a checkpoint remembers.
+   * Flushes to the disk and closes the steps up to `step`: later lines must have larger steps. Returns the size and
+   * hash so far, which a checkpoint remembers.
    */
   seal(step: number): { bytes: number; sha256: string } {
     this.last = Math.max(this.last, step + 1);

@@ -1,4 +1,6 @@
-/** The table of notebooks that `make reproduce` runs: what each needs and makes, in which order, and which are chosen. */
+/**
+ * The table of notebooks that `make reproduce` runs: what each needs and makes, in which order, and which are chosen.
+ */
 import { ArgumentError } from '../errors';
 import { closest } from './closest';
 
@@ -20,8 +22,8 @@ export const notebookName = (entry: Pick<NotebookEntry, 'path'>): string =>
 const within = (name: string, prefix: string): boolean => name === prefix || name.startsWith(prefix + '/');
 
 /**
- * The notebooks to run, each after those that it follows. `only` chooses: a notebook's name, an experiment's (every notebook
- * that needs it), or the first words of either ("omniagent"). Throws ArgumentError if it matches none.
+ * The notebooks to run, each after those that it follows. `only` chooses: a notebook's name, an experiment's (every
+ * notebook that needs it), or the first words of either ("omniagent"). Throws ArgumentError if it matches none.
  */
 export function selectNotebooks(all: readonly NotebookEntry[], only?: string): NotebookEntry[] {
   const byName = new Map(all.map((entry) => [notebookName(entry), entry]));

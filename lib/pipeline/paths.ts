@@ -4,7 +4,9 @@ import * as path from 'node:path';
 import { ArgumentError } from '../errors';
 import type { Profile } from './profile';
 
-/** The nearest folder with a package.json, from the working directory upwards; the working directory if there is none. */
+/**
+ * The nearest folder with a package.json, from the working directory upwards; the working directory if there is none.
+ */
 export function projectRoot(from = process.cwd()): string {
   for (let folder = from; ; folder = path.dirname(folder)) {
     if (fs.existsSync(path.join(folder, 'package.json'))) return folder;
@@ -17,7 +19,10 @@ export function runsDir(): string {
   return path.resolve(process.env.OMNILAB_RUNS || path.join(projectRoot(), 'runs'));
 }
 
-/** Where figures and tables of a profile go. Those of `laptop` are kept with the project; others must not overwrite them. */
+/**
+ * Where figures and tables of a profile go. Those of `laptop` are kept with the project; others must not overwrite
+ * them.
+ */
 export function figuresDir(profile: Profile): string {
   return profile === 'laptop' ? path.join(projectRoot(), 'figures') : path.join(runsDir(), profile, 'figures');
 }

@@ -1,4 +1,7 @@
-/** Profiles: the sizes at which everything runs. One code path serves all; a profile only changes sizes, data and devices. */
+/**
+ * Profiles: the sizes at which everything runs. One code path serves all; a profile only changes sizes, data and
+ * devices.
+ */
 import { ArgumentError } from '../errors';
 import { closest } from './closest';
 

@@ -1,6 +1,6 @@
 /**
- * What `make reproduce` does: runs the notebooks, each on a kernel of its own without Jupyter, and says where the figures and
- * tables lie. What is up to date is left alone; what fails is reported, and the rest still runs.
+ * What `make reproduce` does: runs the notebooks, each on a kernel of its own without Jupyter, and says where the
+ * figures and tables lie. What is up to date is left alone; what fails is reported, and the rest still runs.
  */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
@@ -66,8 +66,8 @@ export interface Reproduction {
 }
 
 /**
- * Runs what is not up to date. Never rejects for a notebook's sake: see `status`. Throws ArgumentError for an unknown profile
- * or a choice that matches nothing.
+ * Runs what is not up to date. Never rejects for a notebook's sake: see `status`. Throws ArgumentError for an unknown
+ * profile or a choice that matches nothing.
  */
 export async function reproduce(options: ReproduceOptions): Promise<Reproduction> {
   const began = performance.now();

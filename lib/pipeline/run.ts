@@ -1,6 +1,7 @@
 /**
  * `run` makes an experiment's result be there: present, it is loaded; interrupted, it goes on from its last checkpoint;
- * absent, its parents are made first and then it is. A killed and resumed run ends with the same files as a straight one.
+ * absent, its parents are made first and then it is. A killed and resumed run ends with the same files as a straight
+ * one.
  */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
@@ -64,9 +65,9 @@ export function currentSeeds(profile = currentProfile()): number[] {
 }
 
 /**
- * Makes or loads the run of an experiment. Throws ArgumentError for unknown names and bad configurations, CancelledError when
- * the signal is aborted, and whatever the experiment's own code throws (the run is then marked as failed, and goes on from
- * its last checkpoint the next time).
+ * Makes or loads the run of an experiment. Throws ArgumentError for unknown names and bad configurations,
+ * CancelledError when the signal is aborted, and whatever the experiment's own code throws (the run is then marked as
+ * failed, and goes on from its last checkpoint the next time).
  */
 export async function run(name: string, options: RunOptions = {}): Promise<Run> {
   const profile = options.profile === undefined ? currentProfile() : parseProfile(options.profile);
@@ -122,7 +123,9 @@ async function open(plan: Plan, dir: string, settings: Settings): Promise<Run> {
   }
 }
 
-/** The run if it is finished and whole. With `repair`, says what is damaged and removes it, so that it is made again. */
+/**
+ * The run if it is finished and whole. With `repair`, says what is damaged and removes it, so that it is made again.
+ */
 async function finished(plan: Plan, dir: string, settings: Settings, repair: boolean): Promise<Run | null> {
   let manifest: Manifest | null;
   try {

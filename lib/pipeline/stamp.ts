@@ -1,6 +1,7 @@
 /**
- * The stamp of a notebook: what it was made from and what it made. While neither has changed, a second `make reproduce` need
- * not run it again. Stamps lie with the runs, not with the figures: figures kept in git must not pass for made here.
+ * The stamp of a notebook: what it was made from and what it made. While neither has changed, a second `make
+ * reproduce` need not run it again. Stamps lie with the runs, not with the figures: figures kept in git must not pass
+ * for made here.
  */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
@@ -20,7 +21,10 @@ import { isPresent } from './store';
 
 const stampSchema = z.strictObject({
   format: z.literal(1),
-  /** Hash of the notebook's source, its experiments' identities, the library, the settings, and what other notebooks made. */
+  /**
+   * Hash of the notebook's source, its experiments' identities, the library, the settings, and what other notebooks
+   * made.
+   */
   inputs: z.string(),
   /** Runs that were there when it ended, as `<experiment>/<hash>`. */
   runs: z.array(z.string()),

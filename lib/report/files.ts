@@ -4,8 +4,9 @@ import { ArgumentError } from '../errors';
 import { writeFileAtomic } from '../io/atomic';
 
 /**
- * Writes several files of one result into `dir`, each whole or not at all, named `name` with the endings that are the keys of
- * `contents`. Returns their paths in the order given. Throws ArgumentError for a name with a folder or an ending.
+ * Writes several files of one result into `dir`, each whole or not at all, named `name` with the endings that are the
+ * keys of `contents`. Returns their paths in the order given. Throws ArgumentError for a name with a folder or an
+ * ending.
  */
 export async function writeFiles(
   where: string,

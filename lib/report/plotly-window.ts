@@ -86,7 +86,9 @@ function drawOnCanvas(window: PlotlyWindow, createCanvas: (width: number, height
 
 let kept: PlotlyWindow | undefined;
 
-/** The window with plotly in it. @throws MissingPackageError naming jsdom, plotly.js-dist, @napi-rs/canvas or the font */
+/**
+ * The window with plotly in it. @throws MissingPackageError naming jsdom, plotly.js-dist, @napi-rs/canvas or the font
+ */
 export function plotlyWindow(where: string): PlotlyWindow {
   if (kept) return kept;
   const canvas = loadCanvas(where);

@@ -1,7 +1,7 @@
 /**
- * Cancellation of compiled steps: inside `cancellable(signal, work)` every call of a compiled function first looks at the
- * signal, so that a long loop stops between two steps. The notebook kernel runs each cell this way and aborts the signal
- * when the cell is interrupted.
+ * Cancellation of compiled steps: inside `cancellable(signal, work)` every call of a compiled function first looks at
+ * the signal, so that a long loop stops between two steps. The notebook kernel runs each cell this way and aborts the
+ * signal when the cell is interrupted.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CancelledError } from '../errors';

@@ -1,7 +1,7 @@
 /**
  * Garbage collection by device memory. A tensor on the caller's thread is a few bytes that stand for megabytes in a
- * worker, so the engine's own heuristics would let gigabytes pile up before they look for dead ones. Here the buffers are
- * counted, and once they have doubled since the last collection (and grown by a floor) one is asked for.
+ * worker, so the engine's own heuristics would let gigabytes pile up before they look for dead ones. Here the buffers
+ * are counted, and once they have doubled since the last collection (and grown by a floor) one is asked for.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

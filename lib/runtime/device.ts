@@ -1,6 +1,6 @@
 /**
- * Devices: where programs run. `cpu` (default), `webgpu`, `cuda:N` run ONNX in a worker thread each; `tfjs` interprets the
- * program op by op, as an independent second engine.
+ * Devices: where programs run. `cpu` (default), `webgpu`, `cuda:N` run ONNX in a worker thread each; `tfjs` interprets
+ * the program op by op, as an independent second engine.
  */
 import { DeviceError } from '../errors';
 import type { Program } from '../graph/program';
@@ -9,8 +9,8 @@ import type { Storage } from '../graph/storage';
 /** A compiled program. */
 export interface Executable {
   /**
-   * Runs once. `inputs` are in the program's order; those whose index is in `donate` are taken over: their memory is used
-   * again and their storages are invalidated.
+   * Runs once. `inputs` are in the program's order; those whose index is in `donate` are taken over: their memory is
+   * used again and their storages are invalidated.
    */
   run(inputs: readonly Storage[], donate?: ReadonlySet<number>): Promise<Storage[]>;
   /** SHA-256 of the compiled form. */

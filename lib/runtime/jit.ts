@@ -1,7 +1,7 @@
 /**
- * `jit` turns a TypeScript function over trees of tensors into a compiled step: traced once for each combination of shapes
- * and types, run on a device, its state left there. Expressions outside of a compiled function are evaluated by the same
- * machinery when their values are asked for.
+ * `jit` turns a TypeScript function over trees of tensors into a compiled step: traced once for each combination of
+ * shapes and types, run on a device, its state left there. Expressions outside of a compiled function are evaluated by
+ * the same machinery when their values are asked for.
  */
 import { ArgumentError } from '../errors';
 import { fromNumbers } from '../graph/dtype';
@@ -21,7 +21,9 @@ export type Feed<T> = T extends Tensor ? Tensor | number : T extends object ? { 
 export type Feeds<A extends unknown[]> = { [K in keyof A]: Feed<A[K]> };
 
 export interface JitOptions {
-  /** Positions of arguments that the call takes over: their memory is used again, and they cannot be used afterwards. */
+  /**
+   * Positions of arguments that the call takes over: their memory is used again, and they cannot be used afterwards.
+   */
   donate?: readonly number[];
   /** Where to run; the default device, if not given. */
   device?: string;
@@ -65,10 +67,10 @@ function captureInto(captured: Tensor[], embed: number): (t: Tensor) => Tensor {
 }
 
 /**
- * Compiles `fn`, which must be synchronous and free of side effects, and return a tree of tensors. Strings, booleans, null
- * and undefined among the arguments are fixed at tracing (another value: another trace). A tensor that `fn` uses from
- * outside is an operand too. Throws ShapeError and ArgumentError while tracing, DeviceError, DisposedError, CancelledError
- * while running.
+ * Compiles `fn`, which must be synchronous and free of side effects, and return a tree of tensors. Strings, booleans,
+ * null and undefined among the arguments are fixed at tracing (another value: another trace). A tensor that `fn` uses
+ * from outside is an operand too. Throws ShapeError and ArgumentError while tracing, DeviceError, DisposedError,
+ * CancelledError while running.
  */
 export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitOptions = {}): Compiled<A, R> {
   const name = options.name ?? (fn.name || 'jit');

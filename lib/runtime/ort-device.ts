@@ -124,7 +124,9 @@ class OrtDevice implements Device {
   private nextBuffer = 1;
   private loaded = new Map<string, true>();
   private tail: Promise<unknown> = Promise.resolve();
-  /** Counts the workers: what an earlier one held is lost. Unique in the process, so that devices are never confused. */
+  /**
+   * Counts the workers: what an earlier one held is lost. Unique in the process, so that devices are never confused.
+   */
   generation = nextGeneration++;
   /** What the buffers of this device take. */
   readonly memory = new MemoryCount();
@@ -337,7 +339,8 @@ class OrtDevice implements Device {
       entry.reject(new CancelledError(`device ${this.name}`, 'the device was closed', 'open it again with getDevice'));
     this.waiting.clear();
     if (!worker) return;
-    // A thread that is ended inside the runtime takes the whole process along, so the worker first finishes what it has.
+    // A thread that is ended inside the runtime takes the whole process along, so the worker first finishes what it
+    // has.
     const finished = new Promise<void>((resolve) => {
       worker.on('message', ({ id }: Reply) => {
         if (id === LAST_REQUEST) resolve();

@@ -1,6 +1,6 @@
 /**
- * Which devices work on this machine, found by running a small program on each. It is done in a process of its own, since a
- * driver that is broken can end the process that asks.
+ * Which devices work on this machine, found by running a small program on each. It is done in a process of its own,
+ * since a driver that is broken can end the process that asks.
  */
 import { execFile } from 'node:child_process';
 import path from 'node:path';

@@ -1,7 +1,7 @@
 /**
  * What TensorFlow.js does not have, or does not do exactly, computed in JavaScript on the host: integer arithmetic, the
- * error function, conversions between the element types, positions for indexing. In TensorFlow.js int64 is held as int32
- * and float16 as float32 that is rounded to half precision after each operation.
+ * error function, conversions between the element types, positions for indexing. In TensorFlow.js int64 is held as
+ * int32 and float16 as float32 that is rounded to half precision after each operation.
  */
 import { ArgumentError } from '../errors';
 import { emptyArray, fromFloat16, toFloat16 } from '../graph/dtype';
@@ -124,8 +124,8 @@ export function cumulateIntegers(tf: Tf, dtype: DType, x: TfTensor, exclusive: b
 }
 
 /**
- * erf(x) = 2/sqrt(pi) exp(-x^2) sum over n of 2^n x^(2n+1) / (1 * 3 * ... * (2n+1)), all terms of one sign; from 6 on it is
- * 1 in single precision. (Abramowitz and Stegun 7.1.6; TensorFlow.js itself uses 7.1.26, good to 1.5e-7.)
+ * erf(x) = 2/sqrt(pi) exp(-x^2) sum over n of 2^n x^(2n+1) / (1 * 3 * ... * (2n+1)), all terms of one sign; from 6 on
+ * it is 1 in single precision. (Abramowitz and Stegun 7.1.6; TensorFlow.js itself uses 7.1.26, good to 1.5e-7.)
  */
 export function erf(x: number): number {
   if (Number.isNaN(x)) return NaN;

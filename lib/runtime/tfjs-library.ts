@@ -1,7 +1,7 @@
 /**
- * The part of TensorFlow.js that the second engine uses, and how it is found: `@tensorflow/tfjs-node-gpu` where the user
- * installed it, else the portable `@tensorflow/tfjs`. The types are written down here, so that programs which use this
- * package do not need TensorFlow.js to compile.
+ * The part of TensorFlow.js that the second engine uses, and how it is found: `@tensorflow/tfjs-node-gpu` where the
+ * user installed it, else the portable `@tensorflow/tfjs`. The types are written down here, so that programs which use
+ * this package do not need TensorFlow.js to compile.
  */
 import { DeviceError, MissingPackageError } from '../errors';
 import { isInstalled, loadOptional } from '../optional';
@@ -109,7 +109,9 @@ function load(name: string): Tf {
 
 let library: { tf: Tf; name: string } | null = null;
 
-/** Loads TensorFlow.js once. Throws MissingPackageError where it is not installed, DeviceError where it does not load. */
+/**
+ * Loads TensorFlow.js once. Throws MissingPackageError where it is not installed, DeviceError where it does not load.
+ */
 export function loadTensorFlow(): { tf: Tf; name: string } {
   if (library) return library;
   const name = isInstalled(GPU) ? GPU : PORTABLE;

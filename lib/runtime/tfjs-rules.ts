@@ -1,7 +1,7 @@
 /**
- * How each primitive is computed with TensorFlow.js. It is a second opinion on the ONNX rules and shares nothing with them:
- * convolutions are channels-last with padding and dilation made explicit, transposed convolutions are convolutions of the
- * spread input, scatters go over flat positions, integers are computed exactly on the host.
+ * How each primitive is computed with TensorFlow.js. It is a second opinion on the ONNX rules and shares nothing with
+ * them: convolutions are channels-last with padding and dilation made explicit, transposed convolutions are
+ * convolutions of the spread input, scatters go over flat positions, integers are computed exactly on the host.
  */
 import type { DType } from '../graph/dtype';
 import { isInteger } from '../graph/dtype';
@@ -247,8 +247,8 @@ export const tfjsRules: { [K in OpName]: Rule<OpParams[K]> } = {
 };
 
 /**
- * Computes one node. The results are new tensors that the caller disposes of; everything in between is freed. The caller
- * keeps its own operands.
+ * Computes one node. The results are new tensors that the caller disposes of; everything in between is freed. The
+ * caller keeps its own operands.
  */
 export function computeNode(tf: Tf, node: Node, x: readonly T[]): T[] {
   return tf.tidy(() => {

@@ -1,8 +1,8 @@
 /**
- * The device `tfjs`: interprets a program operation by operation with TensorFlow.js. It is there to check the ONNX engine by
- * a second one that shares no code with it, and works wherever Node does; it is slow. Limits: int64 is held as int32 (a
- * value that does not fit is an error); float16 is computed in float32 and rounded after each operation. Results are
- * host values. TensorFlow.js is loaded when the device is first asked for.
+ * The device `tfjs`: interprets a program operation by operation with TensorFlow.js. It is there to check the ONNX
+ * engine by a second one that shares no code with it, and works wherever Node does; it is slow. Limits: int64 is held
+ * as int32 (a value that does not fit is an error); float16 is computed in float32 and rounded after each operation.
+ * Results are host values. TensorFlow.js is loaded when the device is first asked for.
  */
 import { createHash } from 'node:crypto';
 import type { Program } from '../graph/program';
@@ -63,7 +63,9 @@ class TfjsDevice implements Device {
     };
   }
 
-  /** One call after the other, as on the other devices: what an earlier one was given is gone when the next one looks. */
+  /**
+   * One call after the other, as on the other devices: what an earlier one was given is gone when the next one looks.
+   */
   private queue<T>(work: () => Promise<T>): Promise<T> {
     const result = this.tail.then(work);
     this.tail = result.catch(() => undefined);

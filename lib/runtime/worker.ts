@@ -4,8 +4,8 @@ import type { TypedArray } from '../graph/dtype';
 import { Engine } from './ort';
 import type { Reply, Request } from './protocol';
 
-// Node 24 has a Float16Array, which onnxruntime-common 1.30 then insists on and its native part cannot read ("not enough space:
-// expected 8, got 0"). Without it, in this thread only, both take the 16 bits in a Uint16Array.
+// Node 24 has a Float16Array, which onnxruntime-common 1.30 then insists on and its native part cannot read ("not
+// enough space: expected 8, got 0"). Without it, in this thread only, both take the 16 bits in a Uint16Array.
 delete (globalThis as { Float16Array?: unknown }).Float16Array;
 
 const port = parentPort!;

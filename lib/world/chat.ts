@@ -3,8 +3,8 @@
  *
  *   <|begin|><|user|>...<|end|><|assistant|>...<|end|><|tool|>...<|end|><|assistant|>...<|end|>
  *
- * No white space is added. Input media stand inside a user's turn as <|image|>...<|media_end|> (likewise audio, video): for
- * now a short code of what the encoder would see (media.ts), later the encoder's embeddings.
+ * No white space is added. Input media stand inside a user's turn as <|image|>...<|media_end|> (likewise audio,
+ * video): for now a short code of what the encoder would see (media.ts), later the encoder's embeddings.
  */
 import { CHAT_TOKENS, SEGMENTS, SIGNALS } from './signals';
 
@@ -63,7 +63,9 @@ export function segmentsOf(encoder: Encoder, tokens: readonly number[]): number[
   });
 }
 
-/** Encodes a conversation. A prompt alone, for generation, ends with the assistant's role token if `generate` is set. */
+/**
+ * Encodes a conversation. A prompt alone, for generation, ends with the assistant's role token if `generate` is set.
+ */
 export function encodeChat(encoder: Encoder, messages: readonly Message[], { generate = false } = {}): EncodedChat {
   const chat: EncodedChat = { tokens: [encoder.id(CHAT_TOKENS.begin)], lossMask: [0], segments: [0] };
   const end = encoder.id(CHAT_TOKENS.end);

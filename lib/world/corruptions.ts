@@ -1,6 +1,6 @@
 /**
- * Named corruptions: each makes a worse response to a request, in one way. A form of response is damaged in the draft; a
- * false content is a right response to a changed oracle, so that it reads as fluently as the true one.
+ * Named corruptions: each makes a worse response to a request, in one way. A form of response is damaged in the draft;
+ * a false content is a right response to a changed oracle, so that it reads as fluently as the true one.
  */
 import type { Random } from '../nn/random';
 import { composeAnswer, callFor } from './answers';

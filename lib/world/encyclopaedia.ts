@@ -1,6 +1,6 @@
 /**
- * The encyclopaedia of OmniWorld: invented places with facts, products over years, and an emblem (a scene of one object).
- * It is what `web_search` finds and what questions are checked against. One seed, one encyclopaedia.
+ * The encyclopaedia of OmniWorld: invented places with facts, products over years, and an emblem (a scene of one
+ * object). It is what `web_search` finds and what questions are checked against. One seed, one encyclopaedia.
  */
 import { Random } from '../nn/random';
 import { drawScene } from './scene';

@@ -71,7 +71,10 @@ export function askFact(fact: Fact, wording: Wording): string {
   }
 }
 
-/** The answer as a statement in one of its wordings, without a full stop. `answer` may be wrong: corruptions say so too. */
+/**
+ * The answer as a statement in one of its wordings, without a full stop. `answer` may be wrong: corruptions say so
+ * too.
+ */
 export function stateFact(fact: Fact, answer: string, wording: Wording): string {
   const { place } = fact;
   switch (fact.attribute) {

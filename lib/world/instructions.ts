@@ -214,8 +214,8 @@ export const toMessages = (record: InstructionRecord): Message[] =>
   }));
 
 /**
- * Sample `index` of a category and split: a pure function of the encyclopaedia's seed and these. `purpose` names a family
- * of samples of its own (the preference pairs do not share theirs with the instructions).
+ * Sample `index` of a category and split: a pure function of the encyclopaedia's seed and these. `purpose` names a
+ * family of samples of its own (the preference pairs do not share theirs with the instructions).
  */
 export function makeInstruction(
   book: Encyclopaedia,

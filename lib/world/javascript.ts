@@ -1,8 +1,8 @@
 /**
- * `code_interpreter` for the world's own programs: small arithmetic programs whose stored results are really computed. It
- * runs only programs whose every word is on a short list, so that a program that a model wrote can be checked here too
- * without reaching anything: no strings, no properties but those named, a time limit. The agent's interpreter is another,
- * with a sandbox.
+ * `code_interpreter` for the world's own programs: small arithmetic programs whose stored results are really computed.
+ * It runs only programs whose every word is on a short list, so that a program that a model wrote can be checked here
+ * too without reaching anything: no strings, no properties but those named, a time limit. The agent's interpreter is
+ * another, with a sandbox.
  */
 import vm from 'node:vm';
 

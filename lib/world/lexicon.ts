@@ -1,6 +1,6 @@
 /**
- * The words of OmniWorld: for each value of an attribute, every way to say it. The grammar writes from these tables and the
- * parser reads with them, so the two cannot disagree.
+ * The words of OmniWorld: for each value of an attribute, every way to say it. The grammar writes from these tables
+ * and the parser reads with them, so the two cannot disagree.
  */
 
 export const SHAPES = ['circle', 'square', 'triangle', 'star', 'cross'] as const;

@@ -1,7 +1,7 @@
 /**
- * Input media in a prompt. Until the encoders exist, a medium is shown to the language model as a short code of what its
- * encoder could know: a picture and a sound show no motion, a clip does. The code is not a sentence of the grammar, so the
- * model has to learn to put it into words.
+ * Input media in a prompt. Until the encoders exist, a medium is shown to the language model as a short code of what
+ * its encoder could know: a picture and a sound show no motion, a clip does. The code is not a sentence of the
+ * grammar, so the model has to learn to put it into words.
  */
 import { objectsCode } from './scene';
 import type { SceneObject } from './scene';

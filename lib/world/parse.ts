@@ -1,6 +1,6 @@
 /**
- * The parser of the grammar: what a text says about a scene. It is the oracle of every description, so it never guesses:
- * what it did not understand, or found twice, it reports.
+ * The parser of the grammar: what a text says about a scene. It is the oracle of every description, so it never
+ * guesses: what it did not understand, or found twice, it reports.
  */
 import {
   COLOURS,

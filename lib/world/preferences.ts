@@ -1,4 +1,7 @@
-/** Preference pairs: a right response, the same request answered worse by a named corruption, and the checkers' scores. */
+/**
+ * Preference pairs: a right response, the same request answered worse by a named corruption, and the checkers'
+ * scores.
+ */
 import { Random } from '../nn/random';
 import { composeAnswer } from './answers';
 import { corrupt, drawCorruption } from './corruptions';

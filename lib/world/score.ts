@@ -29,8 +29,8 @@ export function runCall(book: Encyclopaedia, { call, problem }: ParsedCall): str
 }
 
 /**
- * Share of attributes told rightly, 0 to 1: each expected object is matched with the object of the text that agrees with it
- * best; missing and surplus objects count as wrong in every attribute.
+ * Share of attributes told rightly, 0 to 1: each expected object is matched with the object of the text that agrees
+ * with it best; missing and surplus objects count as wrong in every attribute.
  */
 export function attributeScore(
   expected: readonly SceneObject[],
@@ -56,15 +56,17 @@ export function attributeScore(
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /**
- * Whether the text states the answer, as a whole word or number. The answer to a sum has to follow "is" (or "=", ":"): the
- * question's own numbers, said again, do not count.
+ * Whether the text states the answer, as a whole word or number. The answer to a sum has to follow "is" (or "=", ":"):
+ * the question's own numbers, said again, do not count.
  */
 function statesAnswer(text: string, answer: string, ofSum: boolean): boolean {
   const before = ofSum ? '(?:\\bis|=|:)\\s*' : '(?<![\\w.])';
   return new RegExp(`${before}${escape(answer)}(?!\\w|\\.\\d)`).test(text);
 }
 
-/** Sentences that a right answer may need: a lead, the scene and its count, a fact, or a number and how it was found. */
+/**
+ * Sentences that a right answer may need: a lead, the scene and its count, a fact, or a number and how it was found.
+ */
 const allowedSentences = (oracle: Oracle): number =>
   1 + (oracle.objects ? 1 + oracle.objects.length : 0) + (oracle.answer === null ? 0 : 3);
 

@@ -1,6 +1,6 @@
 /**
- * `web_search`: ranked full-text search over the encyclopaedia's articles (Okapi BM25, k1 = 1.2, b = 0.75). Same query, same
- * answer, always.
+ * `web_search`: ranked full-text search over the encyclopaedia's articles (Okapi BM25, k1 = 1.2, b = 0.75). Same
+ * query, same answer, always.
  */
 import { YEARS } from './encyclopaedia';
 import type { Encyclopaedia, Place } from './encyclopaedia';
@@ -11,7 +11,10 @@ export interface Article {
   text: string;
 }
 
-/** The two kinds of article: a place's profile, and one on each of its products. Wording is fixed; see corpus.ts for prose. */
+/**
+ * The two kinds of article: a place's profile, and one on each of its products. Wording is fixed; see corpus.ts for
+ * prose.
+ */
 export function articlesOf(place: Place): Article[] {
   const { emblem: e, name } = place;
   const emblem = `${e.size} ${COLOUR_WORDS[e.colour][0]} ${SHAPE_WORDS[e.shape][0]} ${PLACE_WORDS[e.cell[0]][e.cell[1]][0]}`;

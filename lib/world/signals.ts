@@ -1,6 +1,6 @@
 /**
- * The registry of signal tokens: one row per modality or action. A row names the tokens that the language model emits, and
- * the part of a response that they and their content count as. Adding a modality or an action is adding a row.
+ * The registry of signal tokens: one row per modality or action. A row names the tokens that the language model emits,
+ * and the part of a response that they and their content count as. Adding a modality or an action is adding a row.
  */
 
 export const MODALITIES = ['image', 'audio', 'video'] as const;

@@ -1,7 +1,7 @@
 /**
- * Splits that never overlap. What a sample is about (a scene (its motion aside), a question on the encyclopaedia, a sum) has a key, and the
- * key alone says which split it belongs to: a tenth of all keys are for testing, a tenth for validation. So no scene or
- * question of one split occurs in another, whatever the seed.
+ * Splits that never overlap. What a sample is about (a scene (its motion aside), a question on the encyclopaedia, a
+ * sum) has a key, and the key alone says which split it belongs to: a tenth of all keys are for testing, a tenth for
+ * validation. So no scene or question of one split occurs in another, whatever the seed.
  */
 export const SPLITS = ['train', 'validation', 'test'] as const;
 export type Split = (typeof SPLITS)[number];

@@ -1,7 +1,8 @@
 /**
- * `npm run bench [-- --sizes 1m,4m,25m --rounds 12 --json]`: the training step at three sizes, in tokens a second and as a
- * share of what a plain matrix product reaches in the same runtime; where Python has PyTorch, the same step there, eager and
- * compiled, in turns with ours; generation, start-up and memory. Timings of shared machines are noisy: read the ratios.
+ * `npm run bench [-- --sizes 1m,4m,25m --rounds 12 --json]`: the training step at three sizes, in tokens a second and
+ * as a share of what a plain matrix product reaches in the same runtime; where Python has PyTorch, the same step
+ * there, eager and compiled, in turns with ours; generation, start-up and memory. Timings of shared machines are
+ * noisy: read the ratios.
  */
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -40,7 +41,10 @@ const { values: options } = parseArgs({
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1];
 const say = (text: string): void => void (options.json || process.stdout.write(text + '\n'));
 
-/** Floating-point operations of a step for one token: 6 for each weight of a product, and the scores (Kaplan et al. 2020). */
+/**
+ * Floating-point operations of a step for one token: 6 for each weight of a product, and the scores (Kaplan et al.
+ * 2020).
+ */
 function flopsPerToken(c: LlamaConfig, time: number): number {
   const head = c.width / c.heads;
   const block = 2 * c.width * c.width + 2 * c.width * c.kvHeads * head + 3 * c.width * c.hidden;

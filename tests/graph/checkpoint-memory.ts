@@ -1,6 +1,7 @@
 /**
- * Prints the peak memory of one training step over a chain of layers with large activations, for checkpoint.test.ts, which
- * runs it in a process of its own: node checkpoint-memory.js <plain|checkpointed>. Output: JSON {peakMB, baseMB, loss, norm}.
+ * Prints the peak memory of one training step over a chain of layers with large activations, for checkpoint.test.ts,
+ * which runs it in a process of its own: node checkpoint-memory.js <plain|checkpointed>. Output: JSON {peakMB, baseMB,
+ * loss, norm}.
  */
 import { checkpoint, full, tensor, valueAndGrad } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';

@@ -36,7 +36,8 @@ const throughFile =
     return batch.collect(await run(batch.operands));
   };
 
-// --- models by hand ---------------------------------------------------------------------------------------------------
+// --- models by hand
+// ---------------------------------------------------------------------------------------------------
 
 type Attributes = Record<string, number | number[] | string | { float: number }>;
 function attributes(values: Attributes): AttributeProto[] {

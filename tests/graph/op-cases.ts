@@ -1,6 +1,7 @@
 /**
- * The cases of tests/goldens/op-cases.jsonl, run on a device and compared with PyTorch's values (tests/goldens/ops.py, which
- * explains how a case is written). `runCase(device, case)` does one; `runCases` compiles several into one program.
+ * The cases of tests/goldens/op-cases.jsonl, run on a device and compared with PyTorch's values (tests/goldens/ops.py,
+ * which explains how a case is written). `runCase(device, case)` does one; `runCases` compiles several into one
+ * program.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -230,8 +231,8 @@ function checkCase(c: OpCase, result: CaseResult, scale = 1): void {
 }
 
 /**
- * Runs cases in one program and compares them; returns one line for each that fails. A program that does not run at all is
- * tried case by case, to name the culprit. `run` may go another way than straight to the device.
+ * Runs cases in one program and compares them; returns one line for each that fails. A program that does not run at
+ * all is tried case by case, to name the culprit. `run` may go another way than straight to the device.
  */
 export async function failuresOf(
   device: string,

@@ -1,4 +1,6 @@
-/** Wrong shapes and types are refused when the operation is applied; the message names it, what came, and what to do. */
+/**
+ * Wrong shapes and types are refused when the operation is applied; the message names it, what came, and what to do.
+ */
 import assert from 'node:assert/strict';
 import { OmniError, ShapeError } from '../../lib/errors';
 import { concat, tensor, where, zeros } from '../../lib/graph';

@@ -1,6 +1,6 @@
 /**
- * The order of the code: the folders stand one on another as in the README's table, no import leads to one further down, no
- * imports of files go in a circle, and one file touches ONNX Runtime. Imports of types count like all others.
+ * The order of the code: the folders stand one on another as in the README's table, no import leads to one further
+ * down, no imports of files go in a circle, and one file touches ONNX Runtime. Imports of types count like all others.
  */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
@@ -20,7 +20,10 @@ const sources = ['lib', 'kernels'].flatMap((folder) =>
     .filter((name) => name.endsWith('.ts')),
 );
 
-/** What each source file imports (import, export from, import(), require): packages by name, files by path from the root. */
+/**
+ * What each source file imports (import, export from, import(), require): packages by name, files by path from the
+ * root.
+ */
 const imports = new Map(
   sources.map((file) => {
     const { importedFiles } = ts.preProcessFile(fs.readFileSync(path.join(root, file), 'utf8'), true, true);

@@ -1,4 +1,7 @@
-/** safetensors: against a file of the reference implementation, round trips, and every way in which a file can be damaged. */
+/**
+ * safetensors: against a file of the reference implementation, round trips, and every way in which a file can be
+ * damaged.
+ */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';

@@ -1,4 +1,6 @@
-/** AdamW and clipping against torch.optim and torch.nn.utils, schedules against transformers', accumulation, dropout. */
+/**
+ * AdamW and clipping against torch.optim and torch.nn.utils, schedules against transformers', accumulation, dropout.
+ */
 import assert from 'node:assert/strict';
 import { evaluate, tensor, treeMap, valueAndGrad, where } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';

@@ -1,6 +1,6 @@
 /**
- * A fresh project that has installed the package: what `npm pack` would publish, unpacked, with links to the packages that
- * it declares as its dependencies and to nothing else. So whatever it needs beyond them is missed here.
+ * A fresh project that has installed the package: what `npm pack` would publish, unpacked, with links to the packages
+ * that it declares as its dependencies and to nothing else. So whatever it needs beyond them is missed here.
  */
 import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';

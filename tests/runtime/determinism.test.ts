@@ -1,4 +1,7 @@
-/** The same step from the same start gives the same bits, with several threads at work, and sums at repeated indices are whole. */
+/**
+ * The same step from the same start gives the same bits, with several threads at work, and sums at repeated indices
+ * are whole.
+ */
 import assert from 'node:assert/strict';
 import { gradients, tensor, tensorsOf, zeros } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';

@@ -10,8 +10,8 @@ import { Draw } from './random-programs';
 import type { RandomProgram } from './random-programs';
 
 /**
- * Runs a program on two devices: the largest difference of a result, relative to the largest entry of its tensor (at least
- * 1). Infinite where one has NaN or another infinity than the other.
+ * Runs a program on two devices: the largest difference of a result, relative to the largest entry of its tensor (at
+ * least 1). Infinite where one has NaN or another infinity than the other.
  */
 export async function differenceBetween(program: RandomProgram, a: string, b: string): Promise<number> {
   const on = async (device: string): Promise<Float64Array[]> => {

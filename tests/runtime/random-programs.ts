@@ -1,6 +1,6 @@
 /**
- * Random programs for comparing two engines: a few operations of random kinds on tensors of random shapes, and the gradient
- * of a weighted sum of what comes out. Everything follows from the seed.
+ * Random programs for comparing two engines: a few operations of random kinds on tensors of random shapes, and the
+ * gradient of a weighted sum of what comes out. Everything follows from the seed.
  */
 import { concat, gradients, tensor, where } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';

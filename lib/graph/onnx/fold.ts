@@ -1,6 +1,6 @@
 /**
- * Integer arithmetic on shapes, done while a model is read: exporters compute the operand of a Reshape by Shape, Gather,
- * Concat and so on, and with known sizes all of that is constant.
+ * Integer arithmetic on shapes, done while a model is read: exporters compute the operand of a Reshape by Shape,
+ * Gather, Concat and so on, and with known sizes all of that is constant.
  */
 import { emptyArray, isInteger } from '../dtype';
 import type { OpName, OpParams } from '../ops';

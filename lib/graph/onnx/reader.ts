@@ -1,6 +1,7 @@
 /**
- * Reads an ONNX model as a function of tensors: its nodes become this package's operations, so that it runs on any device,
- * can be differentiated and trained further. Opsets 13 to 24; control flow, quantised types and strings are refused.
+ * Reads an ONNX model as a function of tensors: its nodes become this package's operations, so that it runs on any
+ * device, can be differentiated and trained further. Opsets 13 to 24; control flow, quantised types and strings are
+ * refused.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -250,7 +251,9 @@ export function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): OnnxFunc
   };
 }
 
-/** Reads a model from a file, with the files of large tensors that lie beside it. Throws FormatError as readOnnx does. */
+/**
+ * Reads a model from a file, with the files of large tensors that lie beside it. Throws FormatError as readOnnx does.
+ */
 export async function loadOnnx(file: string): Promise<OnnxFunction> {
   const name = path.basename(file);
   const folder = path.dirname(path.resolve(file));

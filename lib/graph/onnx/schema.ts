@@ -1,6 +1,6 @@
 /**
- * The messages of the ONNX file format that this package reads and writes, with their field numbers (onnx.ai, IR version
- * 10), as a protobufjs descriptor. Fields that are not listed are skipped when read.
+ * The messages of the ONNX file format that this package reads and writes, with their field numbers (onnx.ai, IR
+ * version 10), as a protobufjs descriptor. Fields that are not listed are skipped when read.
  */
 import { Root } from 'protobufjs/light';
 import type { IField } from 'protobufjs/light';

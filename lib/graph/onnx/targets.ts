@@ -1,4 +1,7 @@
-/** Where an execution provider computes an operator wrongly, or not at all, the operator is written in another way for it. */
+/**
+ * Where an execution provider computes an operator wrongly, or not at all, the operator is written in another way for
+ * it.
+ */
 import type { ConvParams, OpName, OpParams } from '../ops';
 import { range, sameShape, sizeOf } from '../shape';
 import { onnxRules } from './rules';
@@ -83,7 +86,8 @@ const webgpu: { [K in OpName]?: Override<OpParams[K]> } = {
     applies: ({ xt, p }) => xt[0].shape.length === 5 && p.group > 1,
     rule: ({ e, p, x, xt, y }) => convByGroup(e, x[0], x[1], { ...p, shape: xt[1].shape }, y[0]),
   },
-  // There is none with three spatial axes: a convolution of the input, spread out by the stride, with the mirrored kernel.
+  // There is none with three spatial axes: a convolution of the input, spread out by the stride, with the mirrored
+  // kernel.
   convTranspose: {
     applies: ({ xt }) => xt[0].shape.length === 5,
     rule: ({ e, p, x, xt: [t, w], y }) => {
