@@ -14,6 +14,7 @@ import type { Tensor } from '../graph/tensor';
 import { tokenLogProbs } from '../losses/cross-entropy';
 import { llama } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
+import { checkFinite } from '../runtime/finite';
 import { jit } from '../runtime/jit';
 import { padBatch } from '../trainers/batches';
 import type { TokenBatch, TokenExample } from '../trainers/batches';
@@ -50,6 +51,13 @@ export async function sampleLosses(
         .sum(-1),
     { device, name: 'perplexity' },
   );
+  const long = examples.find((e) => e.ids.length - 1 > config.maxLength);
+  if (long)
+    throw new ArgumentError(
+      'sampleLosses',
+      `expected samples of at most ${config.maxLength + 1} tokens, got one of ${long.ids.length}`,
+      "raise the model's maxLength: a perplexity of cut samples would be another figure",
+    );
   // Samples of like length share a batch, so that little is padded.
   const order = examples.map((_, i) => i).sort((a, b) => examples[a].ids.length - examples[b].ids.length || a - b);
   const out = new Array<SampleLoss>(examples.length);
@@ -71,6 +79,7 @@ export async function sampleLosses(
     });
     onProgress?.(Math.min(at + batchSize, order.length), order.length);
   }
+  sums.release();
   return out;
 }
 
@@ -91,9 +100,11 @@ export function perplexities(losses: readonly SampleLoss[]): Record<string, numb
   const of = (categories: readonly string[]): number =>
     perplexityOf(losses.filter((s) => categories.includes(s.category)));
   const categories = [...new Set(losses.map((s) => s.category))].sort();
-  return {
+  const result = {
     ppl: perplexityOf(losses),
     ...Object.fromEntries(Object.entries(perplexityPools).map(([name, list]) => [name, of(list)])),
     ...Object.fromEntries(categories.map((c) => [`ppl/${c}`, of([c])])),
   };
+  checkFinite('perplexities', result);
+  return result;
 }

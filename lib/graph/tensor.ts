@@ -276,6 +276,7 @@ export class Tensor {
   mean(axes?: number | readonly number[], keepDims = false): Tensor {
     return this.reduce('reduceMean', axes, keepDims);
   }
+  /** On the CPU a NaN among the values is passed over; on the second engine, as in PyTorch, it is the result. */
   max(axes?: number | readonly number[], keepDims = false): Tensor {
     return this.reduce('reduceMax', axes, keepDims);
   }

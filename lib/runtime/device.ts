@@ -17,6 +17,8 @@ export interface Executable {
   readonly hash: string;
   /** The number of operators in it. */
   readonly nodeCount: number;
+  /** Gives the compiled form's memory back; another run compiles it again. */
+  release(): void;
 }
 
 export interface Device {

@@ -29,6 +29,8 @@ export interface JitOptions {
   device?: string;
   /** For messages. */
   name?: string;
+  /** Called whenever the function was traced and compiled for new shapes. */
+  onCompile?: (executable: Executable) => void;
 }
 
 export interface Compiled<A extends unknown[], R> {
@@ -37,6 +39,8 @@ export interface Compiled<A extends unknown[], R> {
   fn: (...args: A) => R;
   /** The program for these arguments, for inspection: nodes, and the ONNX file's hash. */
   lower(...args: Feeds<A>): { program: Program; executable: Executable };
+  /** Drops what was compiled and the memory that it holds; the next call compiles again. */
+  release(): void;
 }
 
 /** Small host values that a function uses from outside become part of its graph. */
@@ -69,7 +73,8 @@ function captureInto(captured: Tensor[], embed: number): (t: Tensor) => Tensor {
 /**
  * Compiles `fn`, which must be synchronous and free of side effects, and return a tree of tensors. Strings, booleans,
  * null and undefined among the arguments are fixed at tracing (another value: another trace). A tensor that `fn` uses
- * from outside is an operand too. Throws ShapeError and ArgumentError while tracing, DeviceError, DisposedError,
+ * from outside is an operand too: the tensor that it found when it was traced, also if a variable holds another one later.
+ * A result that is an argument shares its values. Throws ShapeError and ArgumentError while tracing, DeviceError, DisposedError,
  * CancelledError while running.
  */
 export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitOptions = {}): Compiled<A, R> {
@@ -145,6 +150,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
     const captured: Tensor[] = [];
     const program = buildProgram(placeholders, outputs, captureInto(captured, EMBED_ELEMENTS));
     const executable = getDevice(options.device).compile(program, name);
+    options.onCompile?.(executable);
     const donated = new Set(owner.flatMap((o, i) => (options.donate?.includes(o) ? [i] : [])));
     return { program, executable, captured, results, skeleton, donated };
   };
@@ -194,6 +200,10 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
 
   return Object.assign(call as unknown as Compiled<A, R>, {
     fn,
+    release: () => {
+      for (const { executable } of cache.values()) executable.release();
+      cache.clear();
+    },
     lower: (...args: unknown[]) => {
       const { entry } = prepare(args);
       return { program: entry.program, executable: entry.executable };

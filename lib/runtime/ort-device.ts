@@ -147,7 +147,15 @@ class OrtDevice implements Device {
       hash: model.hash,
       nodeCount: model.nodeCount,
       run: (inputs, donate = new Set()) => this.queue(name, () => this.run(program, model, inputs, donate)),
+      release: () => this.unload(model.hash),
     };
+  }
+
+  /** Drops a session, with the memory that it keeps for its results, once the calls before are done. */
+  private unload(hash: string): void {
+    this.tail = this.tail.then(() => {
+      if (this.loaded.delete(hash)) this.post({ kind: 'unload', session: hash });
+    });
   }
 
   /** Calls go to the worker one at a time, so that one that is cancelled before its turn never runs. */

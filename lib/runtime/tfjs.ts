@@ -60,6 +60,7 @@ class TfjsDevice implements Device {
       hash: hashProgram(program),
       nodeCount: program.nodes.filter((n) => n.op !== 'constant').length,
       run: (inputs, donate) => this.queue(() => this.run(program, name, inputs, donate ?? new Set())),
+      release: () => undefined,
     };
   }
 

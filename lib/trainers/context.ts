@@ -11,6 +11,8 @@ export interface TrainCheckpoint {
 export interface TrainContext {
   log(step: number, metrics: TrainMetrics): void;
   progress(done: number, total: number, info?: TrainMetrics): void;
+  /** Notes the hash of a compiled step. */
+  recordGraph?(name: string, hash: string): void;
   checkpoint: {
     save(step: number, content: { tensors: Record<string, HostTensor> }): Promise<void>;
     latest(): Promise<TrainCheckpoint | null>;
@@ -37,3 +39,12 @@ export function memoryContext(): TrainContext & {
   };
   return context;
 }
+
+/** Options of a trainer's compiled function: its name, and a note of each graph. */
+export const compiled = (
+  context: TrainContext,
+  name: string,
+): { name: string; onCompile: (e: { hash: string }) => void } => ({
+  name,
+  onCompile: ({ hash }) => context.recordGraph?.(`${name} ${hash.slice(0, 8)}`, hash),
+});

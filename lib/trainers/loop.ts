@@ -32,13 +32,18 @@ export async function trainLoop<S>(context: TrainContext, options: LoopOptions<S
     state = fromHost(`${name}: checkpoint of step ${saved.step}`, state, saved.tensors);
     start = saved.step;
   }
-  if (start === 0 && evaluate) context.log(0, await evaluate(state));
+  const measure = async (after: number): Promise<TrainMetrics> => {
+    const metrics = evaluate ? await evaluate(state) : {};
+    checkFinite(`${name}, evaluation after step ${after}`, metrics);
+    return metrics;
+  };
+  if (start === 0 && evaluate) context.log(0, await measure(0));
   for (let i = start; i < totalSteps; i++) {
     const result = await step(state, i);
     state = result.state;
     checkFinite(`${name}, step ${i + 1}`, result.metrics);
     const due = i + 1 === totalSteps || (evaluateEvery > 0 && (i + 1) % evaluateEvery === 0);
-    context.log(i + 1, { ...result.metrics, ...(evaluate && due ? await evaluate(state) : {}) });
+    context.log(i + 1, { ...result.metrics, ...(due ? await measure(i + 1) : {}) });
     context.progress(
       i + 1,
       totalSteps,

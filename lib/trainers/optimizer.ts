@@ -12,7 +12,7 @@ export const optimizerSchema = z.strictObject({
   /** Share of the steps in which the learning rate rises. */
   warmupRatio: z.number().min(0).max(1).default(0.03),
   weightDecay: z.number().min(0).default(0),
-  betas: z.tuple([z.number(), z.number()]).default([0.9, 0.999]),
+  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
   maxGradNorm: z.number().positive().default(1),
   batchSize: z.number().int().positive(),
   steps: z.number().int().positive(),

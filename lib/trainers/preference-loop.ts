@@ -17,6 +17,7 @@ import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
 import { groupedIndices } from './batches';
 import type { TokenBatch } from './batches';
+import { compiled } from './context';
 import type { TrainContext, TrainMetrics } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
@@ -61,9 +62,9 @@ export async function trainOnPairs(
       const next = update(optimizer, a, grads, s, scalars);
       return { adapter: next.params, adam: next.state, metrics: { ...value, grad_norm: next.norm } };
     },
-    { donate: [0, 1], device, name: `${name} step` },
+    { donate: [0, 1], device, ...compiled(context, `${name} step`) },
   );
-  const evaluation = jit(lossOf, { device, name: `${name} evaluation` });
+  const evaluation = jit(lossOf, { device, ...compiled(context, `${name} evaluation`) });
   const rowsOf = (list: readonly PreferencePair[], rows: readonly number[]): TokenBatch =>
     pairBatch(
       rows.map((r) => list[r]),
@@ -78,11 +79,12 @@ export async function trainOnPairs(
     show: ['loss', 'rewards/accuracies', 'rewards/margins'],
     evaluateEvery: Math.max(1, Math.floor(optimizer.steps / 5)),
     evaluate: async ({ adapter }) => {
+      // The last batch is filled from the start again, so that every pair counts and no new shape is compiled.
       const size = optimizer.batchSize;
       const sums: TrainMetrics = {};
-      const batches = Math.floor(o.heldOut.length / size);
+      const batches = Math.ceil(o.heldOut.length / size);
       for (let b = 0; b < batches; b++) {
-        const rows = Array.from({ length: size }, (_, k) => b * size + k);
+        const rows = Array.from({ length: size }, (_, k) => (b * size + k) % o.heldOut.length);
         const values = await readMetrics(
           await evaluation(adapter, o.base, rowsOf(o.heldOut, rows), pickSums(heldReference, rows)),
         );
@@ -101,5 +103,7 @@ export async function trainOnPairs(
       };
     },
   });
+  step.release();
+  evaluation.release();
   return state.adapter;
 }

@@ -71,6 +71,7 @@ export async function referenceSums(
     const values = await sums(o.base, pairBatch(rows, o.model.maxLength));
     for (const side of ['chosen', 'rejected'] as const) out[side].set((await values[side].data()) as Float32Array, at);
   }
+  sums.release();
   return out;
 }
 

@@ -15,6 +15,7 @@ import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
 import { windowBatch } from './batches';
 import type { TokenBatch } from './batches';
+import { compiled } from './context';
 import type { TrainContext } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
@@ -45,9 +46,9 @@ export async function pretrain(context: TrainContext, o: PretrainOptions): Promi
       const next = update(optimizer, p, grads, s, scalars);
       return { params: next.params, adam: next.state, metrics: { loss: value, grad_norm: next.norm } };
     },
-    { donate: [0, 1], device, name: 'pretrain step' },
+    { donate: [0, 1], device, ...compiled(context, 'pretrain step') },
   );
-  const evaluation = jit(lossOf, { device, name: 'pretrain evaluation' });
+  const evaluation = jit(lossOf, { device, ...compiled(context, 'pretrain evaluation') });
   const held = [0, 1].map((i) => windowBatch(rng.stream('validation'), o.validation, optimizer.batchSize, time, i));
 
   const state = await trainLoop(context, {
@@ -71,5 +72,7 @@ export async function pretrain(context: TrainContext, o: PretrainOptions): Promi
       };
     },
   });
+  step.release();
+  evaluation.release();
   return state.params;
 }

@@ -19,6 +19,7 @@ import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
 import { groupedIndices, padBatch } from './batches';
 import type { TokenBatch, TokenExample } from './batches';
+import { compiled } from './context';
 import type { TrainContext } from './context';
 import { trainLoop } from './loop';
 import { fromHost, toHost } from './state';
@@ -72,7 +73,7 @@ export async function sft(context: TrainContext, o: SftOptions): Promise<Tuned> 
       const next = update(optimizer, a, grads, s, scalars);
       return { tuned: next.params, adam: next.state, metrics: { ...value, grad_norm: next.norm } };
     },
-    { donate: [0, 1], device, name: 'sft step' },
+    { donate: [0, 1], device, ...compiled(context, 'sft step') },
   );
 
   const state = await trainLoop(context, {
@@ -94,5 +95,6 @@ export async function sft(context: TrainContext, o: SftOptions): Promise<Tuned> 
       };
     },
   });
+  step.release();
   return state.tuned;
 }

@@ -72,8 +72,10 @@ export const data = defineExperiment({
       stream([...documents(book, 'validation', VALIDATION_DOCUMENTS)].map((d) => d.text)),
     );
 
+    let longest = 0;
     const encode = (messages: readonly Message[]): TokenExample => {
       const { tokens, lossMask } = encodeChat(tokenizer, messages);
+      longest = Math.max(longest, tokens.length);
       advance();
       return { ids: tokens, mask: lossMask };
     };
@@ -111,7 +113,8 @@ export const data = defineExperiment({
       vocabulary: tokenizer.vocabSize,
       corpusTokens: corpus.ids.data.length,
       instructionTokens: train.reduce((n, e) => n + e.ids.length, 0),
-      longestInstruction: Math.max(...train.map((e) => e.ids.length)),
+      // Of all sets; the evaluation refuses what the model's length would cut.
+      longestSample: longest,
       evaluationResponseTokens: responseTokens,
       // No model can have a lower perplexity: this is the wording's own entropy.
       perplexityBound: Math.exp(samples.reduce((n, s) => n + s.nats, 0) / responseTokens),

@@ -1,5 +1,6 @@
 /** What the profiles change: sizes of the world, the model and the training. Everything else is the same code. */
 import { z } from 'zod';
+import { ArgumentError } from '../../errors';
 import { llamaSizes } from '../../models/llama';
 import type { Profile } from '../../pipeline/profile';
 import { optimizerSchema } from '../../trainers/optimizer';
@@ -17,15 +18,15 @@ export const worldSchema = z.strictObject({
 export type WorldSizes = z.infer<typeof worldSchema>;
 
 export const modelSchema = z.strictObject({
-  vocabSize: z.number().int(),
-  width: z.number().int(),
-  layers: z.number().int(),
-  heads: z.number().int(),
-  kvHeads: z.number().int(),
-  hidden: z.number().int(),
-  maxLength: z.number().int(),
-  ropeBase: z.number(),
-  normEpsilon: z.number(),
+  vocabSize: z.number().int().positive(),
+  width: z.number().int().positive(),
+  layers: z.number().int().positive(),
+  heads: z.number().int().positive(),
+  kvHeads: z.number().int().positive(),
+  hidden: z.number().int().positive(),
+  maxLength: z.number().int().positive(),
+  ropeBase: z.number().positive(),
+  normEpsilon: z.number().positive(),
   tieEmbeddings: z.boolean(),
   checkpointBlocks: z.boolean().optional(),
 });
@@ -59,7 +60,7 @@ interface Sizes {
 
 const smoke: Sizes = {
   world: { places: 30, documents: 5000, instructions: 2400, preferences: 960, heldOutPairs: 96, vocabulary: 1024 },
-  model: { ...llamaSizes['1m'], layers: 2, vocabSize: 1024, maxLength: 320 },
+  model: { ...llamaSizes['1m'], layers: 2, vocabSize: 1024, maxLength: 448 },
   time: 128,
   pretrain: optimizer({
     learningRate: 3e-3,
@@ -77,7 +78,7 @@ const smoke: Sizes = {
 
 const laptop: Sizes = {
   world: { places: 60, documents: 40000, instructions: 18000, preferences: 12000, heldOutPairs: 480, vocabulary: 1536 },
-  model: { ...llamaSizes['4m'], vocabSize: 1536, maxLength: 320 },
+  model: { ...llamaSizes['4m'], vocabSize: 1536, maxLength: 448 },
   time: 128,
   pretrain: optimizer({
     learningRate: 2e-3,
@@ -118,8 +119,15 @@ const gpu: Sizes = {
   preferenceLora: { rank: 64, alpha: 128, targets, modulesToSave: [] },
 };
 
-/** The paper's own backbone needs weights that are not trained here; until they can be loaded its sizes are the GPU's. */
 export const sizes: Record<Exclude<Profile, 'paper'>, Sizes> = { smoke, laptop, gpu };
 
 /** The sizes of a profile. */
-export const profileSizes = (profile: Profile): Sizes => sizes[profile === 'paper' ? 'gpu' : profile];
+export function profileSizes(profile: Profile): Sizes {
+  if (profile === 'paper')
+    throw new ArgumentError(
+      'profile paper',
+      "expected smoke, laptop or gpu: the paper's backbone is Vicuna-7B, whose weights cannot be loaded yet",
+      'use --profile gpu, the largest that is trained from scratch',
+    );
+  return sizes[profile];
+}
