@@ -162,7 +162,7 @@ export const checks: readonly Check[] = [
       const total = limit > 0 && limit < os.totalmem() ? limit : os.totalmem();
       return total >= 3 * 2 ** 30 ? gigabytes(total) : { bad: gigabytes(total) };
     },
-    advice: 'profile smoke needs about 3 GiB, laptop up to 6',
+    advice: 'profile smoke needs about 4 GiB, laptop more',
   },
   {
     name: 'disk',

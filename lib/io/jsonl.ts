@@ -2,7 +2,7 @@
  * JSON Lines with a schema: one record a line, each checked when written and when read. A bad line is named with its
  * number and the path of the field.
  */
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { z } from 'zod';
 import { FormatError } from '../errors';
@@ -54,6 +54,8 @@ export async function writeJsonl<T>(
  *   UTF-8, and for a file whose last line was cut off
  */
 export async function* readJsonl<T>(file: string, schema: z.ZodType<T>): AsyncGenerator<T> {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+    throw new FormatError(file, 'expected a file, got a folder', 'name the file in it');
   const input = createReadStream(file, { encoding: 'utf8' });
   let last = '';
   input.on('data', (chunk) => (last = String(chunk).slice(-1) || last));

@@ -148,7 +148,9 @@ export class SafetensorsFile {
       });
     }
     try {
-      const { size } = await file.stat();
+      const stat = await file.stat();
+      if (stat.isDirectory()) throw new FormatError(where, 'expected a file, got a folder', 'name the file in it');
+      const { size } = stat;
       const length = Buffer.alloc(8);
       if (size < 8 || !(await readAll(file, length, 0))) fail(`expected at least 8 bytes, got ${size}`);
       const headerBytes = length.readBigUInt64LE();

@@ -74,6 +74,8 @@ export class Tokenizer {
 
   /** Token ids of a text; added tokens (<IMG0>, <|end|>, ...) are recognised anywhere in it. */
   encode(text: string): number[] {
+    if (typeof text !== 'string')
+      throw new ArgumentError('tokenizer.encode', `expected a string, got ${typeof text}`, 'pass the text');
     return this.inner.encode(text, { add_special_tokens: false }).ids;
   }
 

@@ -148,6 +148,12 @@ describe('io: safetensors', () => {
     await refuses(/__metadata__: expected texts/);
   });
 
+  it('refuses a folder', () =>
+    assert.rejects(
+      readSafetensors(os.tmpdir()),
+      (e: Error) => e instanceof FormatError && /got a folder/.test(e.message),
+    ));
+
   it('names the tensor that is wrong', async () => {
     const cases: [RegExp, string, number][] = [
       [

@@ -67,6 +67,7 @@ describe('tokenizer', () => {
     assert.equal(trained.id('<IMG1>'), 2);
     assert.equal(trained.token(2), '<IMG1>');
     assert.throws(() => trained.id('<AUD0>'), ArgumentError);
+    assert.throws(() => trained.encode(undefined as unknown as string), ArgumentError);
     assert.throws(() => trainTokenizer(['a'], { vocabSize: 100, addedTokens: added }), /at least 259/);
   });
 });
