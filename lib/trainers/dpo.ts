@@ -11,4 +11,4 @@ export const trainDpo = (
   options: PreferenceOptions,
   loss: DpoOptions = {},
 ): Promise<LoraAdapter> =>
-  trainOnPairs(context, 'dpo', options, (pair, reference) => dpo({ ...pair, reference }, loss));
+  trainOnPairs(context, 'dpo', options, (pair, reference) => dpo({ ...pair, reference }, loss), true);

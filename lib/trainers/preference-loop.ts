@@ -32,13 +32,27 @@ export async function trainOnPairs(
   name: string,
   o: PreferenceOptions,
   lossOfPair: PairLoss,
+  /** Whether the loss looks at the reference; without, its sums are given as zeros. */
+  usesReference: boolean,
 ): Promise<LoraAdapter> {
   const { model, lora, optimizer, device } = o;
   const rng = new Random(o.seed, name);
   const adapter = loraInit(rng.stream('init'), o.base, lora);
   const lengths = o.pairs.map((p) => Math.max(p.chosen.ids.length, p.rejected.ids.length));
-  const reference = await referenceSums(o, o.pairs, optimizer.batchSize);
-  const heldReference = await referenceSums(o, o.heldOut, optimizer.batchSize);
+  const rowsOfStep = (i: number): number[] => groupedIndices(rng.stream('order'), lengths, optimizer.batchSize, i);
+  // Of all pairs only those that a step will take, in the order of the steps.
+  const taken = Array.from({ length: optimizer.steps }, (_, i) => rowsOfStep(i)).flat();
+  const none = (count: number): { chosen: Float32Array; rejected: Float32Array } => ({
+    chosen: new Float32Array(count),
+    rejected: new Float32Array(count),
+  });
+  const sumsOf = (list: readonly PreferencePair[], rows: readonly number[]): ReturnType<typeof referenceSums> =>
+    usesReference ? referenceSums(o, list, rows) : Promise.resolve(none(list.length));
+  const reference = await sumsOf(o.pairs, [...new Set(taken)]);
+  const heldReference = await sumsOf(
+    o.heldOut,
+    o.heldOut.map((_, i) => i),
+  );
 
   const lossOf = (
     a: LoraAdapter,
@@ -95,7 +109,7 @@ export async function trainOnPairs(
     },
     step: async ({ adapter, adam }, i) => {
       const { learningRate, scalars } = stepScalars(optimizer, i);
-      const rows = groupedIndices(rng.stream('order'), lengths, optimizer.batchSize, i);
+      const rows = rowsOfStep(i);
       const out = await step(adapter, adam, o.base, rowsOf(o.pairs, rows), pickSums(reference, rows), scalars);
       return {
         state: { adapter: out.adapter, adam: out.adam },

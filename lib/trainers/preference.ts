@@ -52,11 +52,14 @@ export function pairLogProbs(
   return { chosen: part(0), rejected: part(half) };
 }
 
-/** Reference sums of all pairs, computed once: float32 [pairs] each. */
+/**
+ * Reference sums of the pairs in `rows`, computed once: float32 [pairs] each, NaN at pairs that were not asked for.
+ * Batches are taken in the order of `rows`.
+ */
 export async function referenceSums(
   o: PreferenceOptions,
   pairs: readonly PreferencePair[],
-  batchSize: number,
+  rows: readonly number[],
 ): Promise<{ chosen: Float32Array; rejected: Float32Array }> {
   const sums = jit(
     (base: LlamaParams, b: TokenBatch): { chosen: Tensor; rejected: Tensor } => {
@@ -65,11 +68,23 @@ export async function referenceSums(
     },
     { device: o.device, name: 'reference' },
   );
-  const out = { chosen: new Float32Array(pairs.length), rejected: new Float32Array(pairs.length) };
-  for (let at = 0; at < pairs.length; at += batchSize) {
-    const rows = pairs.slice(at, at + batchSize);
-    const values = await sums(o.base, pairBatch(rows, o.model.maxLength));
-    for (const side of ['chosen', 'rejected'] as const) out[side].set((await values[side].data()) as Float32Array, at);
+  const size = o.optimizer.batchSize;
+  const empty = (): Float32Array => new Float32Array(pairs.length).fill(NaN);
+  const out = { chosen: empty(), rejected: empty() };
+  for (let at = 0; at < rows.length; at += size) {
+    // The last batch is filled up, so that its shape is compiled already.
+    const batch = Array.from({ length: size }, (_, k) => rows[Math.min(at + k, rows.length - 1)]);
+    const values = await sums(
+      o.base,
+      pairBatch(
+        batch.map((r) => pairs[r]),
+        o.model.maxLength,
+      ),
+    );
+    for (const side of ['chosen', 'rejected'] as const) {
+      const found = await values[side].numbers();
+      batch.forEach((r, k) => (out[side][r] = found[k]));
+    }
   }
   sums.release();
   return out;

@@ -10,4 +10,4 @@ export const trainSimpo = (
   context: TrainContext,
   options: PreferenceOptions,
   loss: SimpoOptions = {},
-): Promise<LoraAdapter> => trainOnPairs(context, 'simpo', options, (pair) => simpo(pair, loss));
+): Promise<LoraAdapter> => trainOnPairs(context, 'simpo', options, (pair) => simpo(pair, loss), false);

@@ -131,6 +131,32 @@ describe('trainers', () => {
       if (name === 'dpo') assert.ok(Math.abs(first.eval_loss - Math.LN2) < 1e-5, 'the policy starts at the reference');
     });
 
+  it('DPO killed between checkpoints and resumed in its second epoch equals the straight run', async () => {
+    const rng = new Random(6);
+    const pairs = Array.from({ length: 40 }, () => {
+      const good = counting(rng, 10 + rng.int(60), 5);
+      return { chosen: example(good), rejected: example(good.map((x, t) => (t < 3 ? x : rng.int(32)))) };
+    });
+    const settings = {
+      model: config,
+      base,
+      lora,
+      optimizer: optimizer({}),
+      pairs,
+      heldOut: pairs.slice(0, 11),
+      seed: 0,
+    };
+    const straight = memoryContext();
+    const expected = await toHost(await trainDpo(straight, settings));
+    const killed = memoryContext();
+    await assert.rejects(trainDpo(dying(killed, 10), settings), CancelledError);
+    const resumed = memoryContext();
+    resumed.last = killed.last;
+    assert.deepEqual(await toHost(await trainDpo(resumed, settings)), expected);
+    assert.equal(killed.last?.step, 8);
+    assert.deepEqual(losses(resumed), losses(straight).slice(8));
+  });
+
   it('perplexity of a model that knows nothing is the size of the vocabulary, whatever the batch', async () => {
     const rng = new Random(4);
     const flat = llamaInit({ normals: (n) => new Float32Array(n), uniforms: (n) => new Float32Array(n) }, config);
