@@ -12,7 +12,8 @@ import path from 'node:path';
 import cliProgress from 'cli-progress';
 import type { z } from 'zod';
 import { argv, chalk, echo } from 'zx';
-import { ArgumentError, OmniError } from '../lib/errors';
+import { OmniError } from '../lib/errors';
+import { profileSizes } from '../lib/experiments/omniagent/sizes';
 import { hashFile, trainTokenizer, writeFileAtomic, writeJsonl } from '../lib/io';
 import {
   ADDED_TOKENS,
@@ -26,16 +27,8 @@ import {
   preferences,
   tokenizerTexts,
 } from '../lib/world';
+import { parseProfile } from '../lib/pipeline';
 import type { Split } from '../lib/world';
-
-/** Numbers of records in training; validation and test have a tenth. */
-const PROFILES = {
-  smoke: { places: 30, documents: 6000, instructions: 2400, preferences: 1200, vocabulary: 512 },
-  laptop: { places: 60, documents: 40000, instructions: 18000, preferences: 12000, vocabulary: 2048 },
-  gpu: { places: 180, documents: 400000, instructions: 120000, preferences: 64400, vocabulary: 4096 },
-} as const;
-
-const isProfile = (name: string): name is keyof typeof PROFILES => Object.hasOwn(PROFILES, name);
 
 /** Passes records on and moves the bar. */
 function* counted<T>(name: string, total: number, records: Iterable<T>): Generator<T> {
@@ -62,13 +55,8 @@ async function main(): Promise<void> {
   const profile = String(argv.profile ?? 'laptop');
   const seed = Number(argv.seed ?? 0);
   const out = String(argv.out ?? 'runs/omniworld');
-  if (!isProfile(profile))
-    throw new ArgumentError(
-      'omniworld --profile',
-      `expected ${Object.keys(PROFILES).join(', ')}, got ${profile}`,
-      'choose one of them',
-    );
-  const sizes = PROFILES[profile];
+  // Numbers of records in training, the experiments' own; validation and test have a tenth.
+  const sizes = profileSizes(parseProfile(profile)).world;
   const book = makeEncyclopaedia(seed, sizes.places);
   const files: Record<string, { records: number; bytes: number; sha256: string }> = {};
 

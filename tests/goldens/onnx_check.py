@@ -1,6 +1,6 @@
 """Checks the ONNX files that this package writes with the standard's own checker (not part of the tests).
 
-Run:  node dist/tests/goldens/onnx-models.js /tmp/models && python3 tests/goldens/onnx_check.py /tmp/models
+Run:  node dist/tests/goldens/onnx-models.js DIR && python3 tests/goldens/onnx_check.py DIR
 Needs the Python package onnx (1.17 or later).
 
 Each model must pass onnx.checker with full_check (operators, attributes, types, and shape inference over the whole graph),
