@@ -3,10 +3,12 @@
  *
  *   <|begin|><|user|>...<|end|><|assistant|>...<|end|><|tool|>...<|end|><|assistant|>...<|end|>
  *
- * No white space is added. Input media stand inside a user's turn as <|image|>...<|media_end|> (likewise audio,
- * video): for now a short code of what the encoder would see (media.ts), later the encoder's embeddings.
+ * No white space is added. An input medium stands inside a turn as <|image|><|media_end|> (likewise audio, video); encoding
+ * puts a number of <|slot|> tokens between the two, whose embeddings the input projector's vectors replace.
  */
+import { mediaIn, textsAround } from './media';
 import { CHAT_TOKENS, SEGMENTS, SIGNALS } from './signals';
+import type { Modality } from './signals';
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 export interface Message {
@@ -17,7 +19,15 @@ export interface Message {
 /** What encodeChat needs of a tokenizer (io/tokenizer.ts). */
 export interface Encoder {
   encode(text: string): number[];
+  /** As `encode`, but the names of added tokens are spelled out in ordinary tokens. */
+  encodePlain(text: string): number[];
   id(token: string): number;
+}
+
+/** The slots of an input medium: positions `at` to `at + slots - 1`. */
+export interface MediaSlots {
+  modality: Modality;
+  at: number;
 }
 
 export interface EncodedChat {
@@ -26,6 +36,8 @@ export interface EncodedChat {
   lossMask: number[];
   /** Index into SEGMENTS of each token; prompts and tools' results count as text, and their mask is 0. */
   segments: number[];
+  /** The input media, in order. */
+  media: MediaSlots[];
 }
 
 /** The conversation as text; with `generate`, up to the place where the assistant goes on. */
@@ -63,16 +75,42 @@ export function segmentsOf(encoder: Encoder, tokens: readonly number[]): number[
   });
 }
 
+export interface EncodeChatOptions {
+  /** End with the assistant's role token: a prompt, for generation. */
+  generate?: boolean;
+  /** Slot tokens of each input medium. Default 8. */
+  slots?: number;
+}
+
 /**
- * Encodes a conversation. A prompt alone, for generation, ends with the assistant's role token if `generate` is set.
+ * Encodes a conversation. What a user says and a tool returns comes from outside: names of added tokens in it are spelled
+ * out in ordinary tokens, so that it can forge neither a role nor a signal; only the segments of input media are kept.
  */
-export function encodeChat(encoder: Encoder, messages: readonly Message[], { generate = false } = {}): EncodedChat {
-  const chat: EncodedChat = { tokens: [encoder.id(CHAT_TOKENS.begin)], lossMask: [0], segments: [0] };
+export function encodeChat(
+  encoder: Encoder,
+  messages: readonly Message[],
+  { generate = false, slots = 8 }: EncodeChatOptions = {},
+): EncodedChat {
+  const chat: EncodedChat = { tokens: [encoder.id(CHAT_TOKENS.begin)], lossMask: [0], segments: [0], media: [] };
   const end = encoder.id(CHAT_TOKENS.end);
   for (const { role, content } of messages) {
-    const body = [...encoder.encode(content), end];
+    chat.tokens.push(encoder.id(CHAT_TOKENS[role]));
+    const start = chat.tokens.length;
+    if (role === 'assistant' || role === 'system') chat.tokens.push(...encoder.encode(content));
+    else {
+      const found = mediaIn(content);
+      for (const [i, text] of textsAround(content).entries()) {
+        if (text) chat.tokens.push(...encoder.encodePlain(text));
+        if (i === found.length) break;
+        chat.tokens.push(encoder.id(CHAT_TOKENS[found[i]]));
+        chat.media.push({ modality: found[i], at: chat.tokens.length });
+        for (let k = 0; k < slots; k++) chat.tokens.push(encoder.id(CHAT_TOKENS.slot));
+        chat.tokens.push(encoder.id(CHAT_TOKENS.mediaEnd));
+      }
+    }
+    chat.tokens.push(end);
+    const body = chat.tokens.slice(start);
     const trained = role === 'assistant' ? 1 : 0;
-    chat.tokens.push(encoder.id(CHAT_TOKENS[role]), ...body);
     chat.lossMask.push(0, ...body.map(() => trained));
     chat.segments.push(0, ...(trained ? segmentsOf(encoder, body) : body.map(() => 0)));
   }

@@ -8,7 +8,7 @@ import { answerOf, askFact, drawFact, factKey, stateFact } from './facts';
 import { runJavaScript } from './javascript';
 import { COLOUR_WORDS, PLACE_WORDS, SHAPE_WORDS } from './lexicon';
 import { instructions } from './instructions';
-import { mediaSegment, showsMotion } from './media';
+import { codeSegment, showsMotion } from './media';
 import type { DocumentRecord } from './records';
 import { drawScene } from './scene';
 import { articlesOf } from './search';
@@ -116,7 +116,7 @@ const KINDS: Record<string, { share: number; make: Maker }> = {
     make: (_, split, random, w) => {
       const modality = random.choice(MODALITIES);
       const { objects } = drawScene(random, { split });
-      return mediaSegment(modality, objects) + describeObjects(objects, w, { motion: showsMotion(modality) });
+      return codeSegment(modality, objects) + describeObjects(objects, w, { motion: showsMotion(modality) });
     },
   },
   article: { share: 0.15, make: (book, _, random, w) => article(random.choice(book.places), w) },

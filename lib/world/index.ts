@@ -1,7 +1,7 @@
 /** OmniWorld: a procedural world whose every sample can be checked. See README.md beside this file. */
 export { callFor, composeAnswer } from './answers';
 export { encodeChat, formatChat, segmentsOf } from './chat';
-export type { EncodedChat, Encoder, Message, Role } from './chat';
+export type { EncodeChatOptions, EncodedChat, Encoder, MediaSlots, Message, Role } from './chat';
 export { documents, makeDocument, tokenizerTexts } from './corpus';
 export { corrupt, corruptionsFor } from './corruptions';
 export { describeObjects } from './describe';
@@ -15,7 +15,7 @@ export type { Instruction } from './instructions';
 export { runJavaScript } from './javascript';
 export { cellCode, COLOURS, MOTIONS, SHAPES, SIZES } from './lexicon';
 export type { Cell, Colour, Motion, Shape, Size } from './lexicon';
-export { mediaIn, mediaSegment, showsMotion } from './media';
+export { codeSegment, mediaIn, mediaSegment, showsMotion } from './media';
 export { parseScene } from './parse';
 export type { ParsedScene } from './parse';
 export { makePreference, preferences } from './preferences';

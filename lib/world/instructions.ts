@@ -108,7 +108,7 @@ function drawConversion(from: 'audio' | 'image', split: Split, random: Random, w
   const edit = drawEdit(random);
   const objects = edit ? applyEdit(scene.objects, edit) : scene.objects;
   return {
-    content: askConversion(from, mediaSegment(from, scene.objects), edit, w),
+    content: askConversion(from, mediaSegment(from), edit, w),
     oracle: { ...NOTHING, objects, outputs: [to] },
     media: { [from]: { role: 'input', scene }, [to]: { role: 'output', scene: { ...scene, objects } } },
     inputs: [from],

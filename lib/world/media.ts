@@ -1,7 +1,8 @@
 /**
- * Input media in a prompt. Until the encoders exist, a medium is shown to the language model as a short code of what
- * its encoder could know: a picture and a sound show no motion, a clip does. The code is not a sentence of the
- * grammar, so the model has to learn to put it into words.
+ * Input media in texts. In a conversation a medium stands as an empty segment, <|image|><|media_end|>, which the chat
+ * template fills with slots for the input projector's vectors. In the backbone's corpus, which has no media, the segment
+ * holds a short code of what an encoder could know, so that the language model learns what such a segment is about:
+ * a picture and a sound show no motion, a clip does. The code is not a sentence of the grammar.
  */
 import { objectsCode } from './scene';
 import type { SceneObject } from './scene';
@@ -11,12 +12,17 @@ import type { Modality } from './signals';
 /** Whether motion can be perceived in a modality. */
 export const showsMotion = (modality: Modality): boolean => modality === 'video';
 
-/** The placeholder segment of a medium, tokens included. */
-export const mediaSegment = (modality: Modality, objects: readonly SceneObject[]): string =>
+/** The segment of an input medium in a conversation. */
+export const mediaSegment = (modality: Modality): string => CHAT_TOKENS[modality] + CHAT_TOKENS.mediaEnd;
+
+/** A segment that holds a scene's code instead of a medium (the corpus). */
+export const codeSegment = (modality: Modality, objects: readonly SceneObject[]): string =>
   `${CHAT_TOKENS[modality]}${objectsCode(objects, showsMotion(modality))}${CHAT_TOKENS.mediaEnd}`;
 
-const SEGMENT = /<\|(image|audio|video)\|>(.*?)<\|media_end\|>/g;
+const SEGMENT = /<\|(image|audio|video)\|><\|media_end\|>/g;
 
-/** The media of a prompt, in order, as their codes. */
-export const mediaIn = (content: string): { modality: Modality; code: string }[] =>
-  [...content.matchAll(SEGMENT)].map((m) => ({ modality: m[1] as Modality, code: m[2] }));
+/** The media of a content, in order. */
+export const mediaIn = (content: string): Modality[] => [...content.matchAll(SEGMENT)].map((m) => m[1] as Modality);
+
+/** A content cut at its media: the texts around them, one more than there are media. */
+export const textsAround = (content: string): string[] => content.split(/<\|(?:image|audio|video)\|><\|media_end\|>/);

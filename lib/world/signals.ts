@@ -34,7 +34,7 @@ export const SIGNALS = {
 /** The 17 signal tokens, in the registry's order. */
 export const SIGNAL_TOKENS: readonly string[] = Object.values(SIGNALS).flatMap((s) => [...s.tokens]);
 
-/** Tokens of the chat template: filling, start of a sequence, roles, end of a turn, and input media. */
+/** Tokens of the chat template: filling, start of a sequence, roles, end of a turn, and input media with their slots. */
 export const CHAT_TOKENS = {
   pad: '<|pad|>',
   begin: '<|begin|>',
@@ -46,6 +46,7 @@ export const CHAT_TOKENS = {
   image: '<|image|>',
   audio: '<|audio|>',
   video: '<|video|>',
+  slot: '<|slot|>',
   mediaEnd: '<|media_end|>',
 } as const;
 
