@@ -13,6 +13,7 @@ export type { Fact } from './facts';
 export { evaluationSet, instructions, makeInstruction, toMessages } from './instructions';
 export type { Instruction } from './instructions';
 export { runJavaScript } from './javascript';
+export { captionOf } from './caption';
 export { cellCode, COLOURS, MOTIONS, SHAPES, SIZES } from './lexicon';
 export type { Cell, Colour, Motion, Shape, Size } from './lexicon';
 export { codeSegment, mediaIn, mediaSegment, showsMotion } from './media';
@@ -39,6 +40,10 @@ export type {
   PreferenceRecord,
   ToolName,
 } from './records';
+export { renderMedium } from './render';
+export { renderAudio } from './render-audio';
+export { renderImage } from './render-image';
+export { renderVideo } from './render-video';
 export { parseCall, parseResponse, renderDraft } from './response';
 export type { Draft, ParsedCall, ParsedResponse } from './response';
 export { drawScene, objectsCode, objectSchema, sceneSchema } from './scene';

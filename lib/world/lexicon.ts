@@ -69,6 +69,20 @@ export const PLACE_WORDS: readonly (readonly (readonly string[])[])[] = [0, 1, 2
   }),
 );
 
+/** Places in canonical captions (caption.ts), by row and column: always two words. */
+export const CAPTION_PLACES: readonly (readonly string[])[] = ['top', 'middle', 'bottom'].map((row) =>
+  COLUMNS.map((column) => `${row} ${column}`),
+);
+
+/** Motions in canonical captions: always one word. */
+export const CAPTION_MOTIONS: Record<Motion, string> = {
+  still: 'still',
+  left: 'leftward',
+  right: 'rightward',
+  up: 'upward',
+  down: 'downward',
+};
+
 /** Places told from the object before: a step of [rows, columns] to a neighbouring cell. */
 export const RELATIONS: readonly { words: string; step: Cell }[] = [
   { words: 'just above it', step: [-1, 0] },

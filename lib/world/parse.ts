@@ -1,8 +1,10 @@
 /**
- * The parser of the grammar: what a text says about a scene. It is the oracle of every description, so it never
+ * The parser of the grammar, and of canonical captions: what a text says about a scene. It is the oracle of every description, so it never
  * guesses: what it did not understand, or found twice, it reports.
  */
 import {
+  CAPTION_MOTIONS,
+  CAPTION_PLACES,
   COLOURS,
   COLOUR_WORDS,
   COUNT_WORDS,
@@ -55,6 +57,8 @@ for (const value of COLOURS) for (const w of COLOUR_WORDS[value]) add(w, { kind:
 for (const value of SIZES) for (const w of SIZE_WORDS[value]) add(w, { kind: 'size', value });
 for (const value of MOTIONS) for (const w of MOTION_WORDS[value]) add(w, { kind: 'motion', value });
 PLACE_WORDS.forEach((row, r) => row.forEach((cell, c) => cell.forEach((w) => add(w, { kind: 'cell', value: [r, c] }))));
+CAPTION_PLACES.forEach((row, r) => row.forEach((w, c) => add(w, { kind: 'cell', value: [r, c] })));
+for (const value of MOTIONS) add(CAPTION_MOTIONS[value], { kind: 'motion', value });
 for (const { words, step } of RELATIONS) add(words, { kind: 'relation', value: step });
 COUNT_WORDS.forEach((forms, i) => forms.forEach((w) => add(w, { kind: 'count', value: i + 1 })));
 for (const frame of [...OPENINGS, ...POSITIONS]) for (const w of frame.split(' ')) add(w, { kind: 'filler' });
