@@ -33,6 +33,17 @@ export { fromPeftNames, loraInit, loraTargets, mergeLora, toPeftNames, unmergeLo
 export type { LoraAdapter, LoraConfig } from './lora';
 export { lengthMask, maskedPositions, paddingMask } from './mask';
 export type { PaddingSide } from './mask';
+export {
+  hertzToMel,
+  logMelSpectrogram,
+  melConfigs,
+  melFilterBank,
+  melFrames,
+  melSchema,
+  melToHertz,
+  melWeights,
+} from './mel';
+export type { MelConfig } from './mel';
 export { geluMlp, geluMlpInit, swiglu, swigluInit } from './mlp';
 export type { GeluMlpParams, SwigluParams } from './mlp';
 export { groupNorm, groupNormInit, layerNorm, layerNormInit, rmsNorm, rmsNormInit } from './norm';
@@ -49,3 +60,5 @@ export { philox, Random } from './random';
 export type { RandomState } from './random';
 export { pickModules, replaceModules } from './modules';
 export type { SavedModules } from './modules';
+export { spectrogram, stft, stftFrames, windowOf } from './stft';
+export type { SpectrogramOptions, StftConfig, WindowKind } from './stft';
