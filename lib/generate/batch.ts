@@ -9,33 +9,20 @@ import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { tensorsOf } from '../graph/tree';
 import type { LayerCache, LlamaConfig, LlamaParams } from '../models/llama';
-import type { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
 import { decode, fold, prefill, takeRows, WINDOW } from './llama-cache';
-import type { KvCache } from './llama-cache';
-import type { FinishReason, GenerateOptions, LlamaModel } from './options';
-import { draw, warp } from './sample';
-
-/** A prompt and what came of it so far. */
-export interface Row {
-  index: number;
-  prompt: readonly number[];
-  random: Random;
-  /** The most new tokens that there may be. */
-  limit: number;
-  tokens: number[];
-  logProbs: number[];
-  hidden: Float32Array[];
-  finish: FinishReason | null;
-}
+import type { KvCache, MediaRows } from './llama-cache';
+import type { GenerateOptions, LlamaModel } from './options';
+import type { Row } from './rows';
+import { draw, restrict, warp } from './sample';
 
 /** The programs of one configuration and device; jit keeps one form of each for every combination of sizes. */
 function compilePrograms(c: LlamaConfig, device?: string) {
   const prefillTo = new Map<number, ReturnType<typeof makePrefill>>();
   const makePrefill = (length: number) =>
     jit(
-      (p: LlamaParams, ids: Tensor, lengths: Tensor) => {
-        const { logProbs, cache } = prefill(p, c, ids, lengths, length);
+      (p: LlamaParams, ids: Tensor, lengths: Tensor, media: MediaRows | null) => {
+        const { logProbs, cache } = prefill(p, c, ids, lengths, length, media);
         return { logProbs, cache };
       },
       { device, name: 'prefill' },
@@ -90,6 +77,22 @@ const roundUpRows = (n: number): number => 2 ** Math.ceil(Math.log2(n));
 const ints = (values: ArrayLike<number>, shape: number[] = [values.length]): Tensor =>
   tensor(Int32Array.from(values), { shape });
 
+/** The vectors of the rows' media, for prompts padded to `time`; null if there are none. */
+function mediaRows(batch: readonly Row[], places: number, time: number, width: number): MediaRows | null {
+  const count = batch.reduce((n, row) => n + row.media.reduce((m, { values }) => m + values.length / width, 0), 0);
+  if (!count) return null;
+  const rows = new Float32Array(roundUpLength(count) * width);
+  const at = new Int32Array(places * time).fill(-1);
+  let next = 0;
+  batch.forEach((row, i) => {
+    for (const { at: first, values } of row.media) {
+      rows.set(values, next * width);
+      for (let j = 0; j < values.length / width; j++) at[i * time + first + j] = next++;
+    }
+  });
+  return { rows: tensor(rows, { shape: [rows.length / width, width] }), places: ints(at) };
+}
+
 /** Continues the rows, at most `maxBatch` of them, until each has a reason to end. */
 export async function generateBatch(
   programs: Programs,
@@ -97,8 +100,12 @@ export async function generateBatch(
   batch: readonly Row[],
   options: GenerateOptions,
 ): Promise<void> {
-  const { maxNewTokens = Infinity, hidden: wantsHidden = false, onToken } = options;
+  const { maxNewTokens = Infinity, onToken, constraint } = options;
   const stop = new Set(options.stop);
+  const wantsHidden = options.hidden === true || !!(options.hidden && options.hidden.length);
+  const signals = options.hidden === true ? null : new Set(options.hidden || []);
+  /** Whether the hidden state at a row's last token is asked for: it takes one more step. */
+  const wantsState = (row: Row): boolean => wantsHidden && (!signals || signals.has(row.tokens.at(-1)!));
   let size = roundUpRows(batch.length);
   /** The row in each place of the batch; null: the place is free, and what is computed there is not looked at. */
   let places: (Row | null)[] = Array.from({ length: size }, (_, i) => batch[i] ?? null);
@@ -112,7 +119,9 @@ export async function generateBatch(
 
   /** Draws the next token of a row. */
   const extend = (row: Row, logProbs: Float32Array): void => {
-    const token = draw(warp(logProbs, options), row.random.uniform());
+    const allowed = constraint?.(row.index, row.tokens) ?? null;
+    const choice = allowed ? restrict(logProbs, allowed, options) : warp(logProbs, options);
+    const token = draw(choice, row.random.uniform());
     row.tokens.push(token);
     row.logProbs.push(logProbs[token]);
     if (stop.has(token)) row.finish = 'stop';
@@ -126,8 +135,9 @@ export async function generateBatch(
   };
 
   try {
+    const media = mediaRows(batch, size, time, config.width);
     const lengths = ints(base.map((n) => Math.max(n, 1)));
-    const first = await programs.prefill(length)(params, ints(ids, [size, time]), lengths);
+    const first = await programs.prefill(length)(params, ints(ids, [size, time]), lengths, media);
     cache = first.cache;
     let prediction = first.logProbs;
     for (;;) {
@@ -136,8 +146,7 @@ export async function generateBatch(
       for (const [i, row] of places.entries()) {
         if (!row) continue;
         extend(row, logProbs.subarray(i * config.vocabSize, (i + 1) * config.vocabSize));
-        // The hidden state at the last token takes one more step.
-        if (row.finish && !wantsHidden) free(i);
+        if (row.finish && !wantsState(row)) free(i);
       }
       const needed = places.flatMap((row, i) => (row ? [i] : []));
       if (!needed.length) return;
@@ -167,11 +176,14 @@ export async function generateBatch(
       slot++;
       prediction = step.logProbs;
       if (!step.hidden) continue;
-      const hidden = (await step.hidden.data()) as Float32Array;
+      const hidden = places.some((row) => row && wantsState(row)) ? ((await step.hidden.data()) as Float32Array) : null;
       step.hidden.dispose();
+      if (!hidden) continue;
       for (const [i, row] of places.entries()) {
-        row?.hidden.push(hidden.slice(i * config.width, (i + 1) * config.width));
-        if (row?.finish) free(i);
+        if (!row || !wantsState(row)) continue;
+        row.hidden.push(hidden.slice(i * config.width, (i + 1) * config.width));
+        row.hiddenAt.push(row.tokens.length - 1);
+        if (row.finish) free(i);
       }
       if (places.every((row) => !row)) return prediction.dispose();
     }

@@ -31,16 +31,36 @@ export type KvCache = { long: LayerCache[]; window: LayerCache[] };
 /** What a step gives: log-probabilities of the next token [B, vocabSize] and the last hidden states [B, width]. */
 export type Prediction = { logProbs: Tensor; hidden: Tensor };
 
-/** The hidden states [B, T, width] after all blocks; `attend` gets the index of the layer and its q, k, v. */
+/**
+ * Vectors in the place of tokens' embeddings: rows [R, width], and for each of the batch's B * T places, in order, the
+ * row that stands there, or -1 for the token's own (int32 [B * T]).
+ */
+export type MediaRows = { rows: Tensor; places: Tensor };
+
+/** Embeddings [B, T, width] of ids [B, T], replaced where media stand. */
+function embed(p: LlamaParams, ids: Tensor, media: MediaRows | null): Tensor {
+  const x = embedding(p.model.embed_tokens, ids);
+  if (!media) return x;
+  const [batch, time, width] = x.shape;
+  const count = batch * time;
+  const from = where(media.places.less(0), arange(count), media.places.add(count));
+  return concat([x.reshape([count, width]), media.rows], 0)
+    .gather(from)
+    .reshape(x.shape);
+}
+
+/**
+ * Embeddings [B, T, width] to the hidden states after all blocks; `attend` gets the index of the layer and its q, k, v.
+ */
 function blocks(
   p: LlamaParams,
   c: LlamaConfig,
-  ids: Tensor,
+  embeddings: Tensor,
   positions: Tensor,
   attend: (layer: number, q: Tensor, k: Tensor, v: Tensor) => Tensor,
 ): Tensor {
   const angles = ropeAngles(positions, c.width / c.heads, c.ropeBase);
-  let x = embedding(p.model.embed_tokens, ids);
+  let x = embeddings;
   p.model.layers.forEach((layer, i) => {
     x = llamaBlock(layer, c, x, angles, (q, k, v) => attend(i, q, k, v));
   });
@@ -53,8 +73,8 @@ const predict = (p: LlamaParams, hidden: Tensor): Prediction => ({
 });
 
 /**
- * Reads prompts: ids int32 [B, T] padded on the right, lengths int32 [B], at least 1 each. Returns the prediction after
- * each row's last token, and a cache with room for `length` positions.
+ * Reads prompts: ids int32 [B, T] padded on the right, lengths int32 [B], at least 1 each, and what stands in the place
+ * of some of them. Returns the prediction after each row's last token, and a cache with room for `length` positions.
  */
 export function prefill(
   p: LlamaParams,
@@ -62,13 +82,14 @@ export function prefill(
   ids: Tensor,
   lengths: Tensor,
   length: number,
+  media: MediaRows | null = null,
 ): Prediction & { cache: KvCache } {
   const [batch, time] = ids.shape;
   const long: LayerCache[] = [];
   const real = arange(time).unsqueeze(0).less(lengths.unsqueeze(1)).cast('float32').reshape([batch, 1, time, 1]);
   // Zeros where there is no token, for `fold` to add to.
   const grow = (t: Tensor): Tensor => t.mul(real).pad([0, 0, 0, 0], [0, 0, length - time, 0]);
-  const all = blocks(p, c, ids, arange(time), (layer, q, k, v) => {
+  const all = blocks(p, c, embed(p, ids, media), arange(time), (layer, q, k, v) => {
     long[layer] = { k: grow(k), v: grow(v) };
     return attention(q, k, v, { causal: true });
   });
@@ -103,7 +124,7 @@ export function decode(
   );
   const bias = where(seen, 0, MASKED).reshape([batch, 1, 1, length + WINDOW]);
   const window: LayerCache[] = [];
-  const hidden = blocks(p, c, ids.unsqueeze(1), base.add(slot).unsqueeze(1), (layer, q, k, v) => {
+  const hidden = blocks(p, c, embed(p, ids.unsqueeze(1), null), base.add(slot).unsqueeze(1), (layer, q, k, v) => {
     const { long } = cache;
     const recent = {
       k: where(here, k, cache.window[layer].k),

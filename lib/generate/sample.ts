@@ -77,6 +77,23 @@ export function warp(logProbs: Float32Array, options: SamplingOptions): Distribu
   return topP < 1 ? nucleus({ ids, probabilities }, topP) : { ids, probabilities };
 }
 
+/** As `warp`, of the distribution restricted to some token ids. */
+export function restrict(logProbs: Float32Array, allowed: readonly number[], options: SamplingOptions): Distribution {
+  const ids = [...new Set(allowed)].sort((a, b) => a - b);
+  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= logProbs.length);
+  if (!ids.length || wrong !== undefined)
+    throw new ArgumentError(
+      'generate',
+      `expected a constraint to allow token ids in [0, ${logProbs.length}), got ${wrong ?? 'none'}`,
+      'return null where any token may follow',
+    );
+  const { ids: chosen, probabilities } = warp(
+    Float32Array.from(ids, (id) => logProbs[id]),
+    options,
+  );
+  return { ids: Int32Array.from(chosen, (i) => ids[i]), probabilities };
+}
+
 function nucleus({ ids, probabilities }: Distribution, topP: number): Distribution {
   const ascending = probabilities.slice().sort();
   let sum = 0;

@@ -1,10 +1,10 @@
 /** Generation with a cache against the model without one; rows, seeds, ends, streaming, cancellation, errors. */
 import assert from 'node:assert/strict';
-import { ArgumentError, CancelledError, NonFiniteError } from '../../lib/errors';
+import { ArgumentError, CancelledError, NonFiniteError, ShapeError } from '../../lib/errors';
 import { tensor, treeMap } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';
 import { generate, warp } from '../../lib/generate';
-import type { Generation, LlamaModel, TokenEvent } from '../../lib/generate';
+import type { Generation, LlamaModel, Prompt, TokenEvent } from '../../lib/generate';
 import { llamaHidden, llamaInit, llamaLogits } from '../../lib/models';
 import type { LlamaConfig } from '../../lib/models';
 import { loraInit, normal, Random, withLora } from '../../lib/nn';
@@ -199,6 +199,143 @@ describe('generation', () => {
     assert.equal(last.finish, 'stop');
   });
 
+  it('gives hidden states at chosen tokens only', async () => {
+    const model = await modelOf(config);
+    const prompts = [5, 12, 9].map(promptOf);
+    const options = { seed: 8, maxNewTokens: 30, stop: [3] };
+    const all = await generate(model, prompts, { ...options, hidden: true });
+    const chosen = [...new Set([3, ...all.flatMap((g) => g.tokens.slice(2, 5))])];
+    const some = await generate(model, prompts, { ...options, hidden: chosen });
+    const none = await generate(model, prompts, { ...options, hidden: [] });
+    let count = 0;
+    for (const [i, g] of some.entries()) {
+      assert.deepEqual([g.tokens, g.finish], [all[i].tokens, all[i].finish]);
+      const where = g.tokens.flatMap((t, j) => (chosen.includes(t) ? [j] : []));
+      assert.deepEqual(g.hiddenAt, where);
+      assert.deepEqual(
+        all[i].hiddenAt,
+        all[i].tokens.map((_, j) => j),
+      );
+      assert.deepEqual(g.hidden!.shape, [where.length, config.width]);
+      const [mine, full] = [await g.hidden!.data(), await all[i].hidden!.data()];
+      where.forEach((j, n) => {
+        for (let k = 0; k < config.width; k++)
+          near(Number(mine[n * config.width + k]), Number(full[j * config.width + k]), `state at token ${j}`, 1e-5);
+      });
+      count += where.length;
+      assert.deepEqual(none[i].tokens, g.tokens);
+      assert.deepEqual(none[i].hidden!.shape, [0, config.width]);
+    }
+    assert.ok(count > 5 && count < all.flatMap((g) => g.tokens).length, 'some tokens are chosen, and some are not');
+  });
+
+  describe('media in prompts', () => {
+    const noise = new Random(6, 'media');
+    const vectors = (k: number): Float32Array => noise.normals(k * config.width).map((x) => x / 5);
+
+    /** What the model without a cache says of a prompt whose embeddings are replaced, then of the new tokens. */
+    async function withMedia({ params }: LlamaModel, prompt: Exclude<Prompt, readonly number[]>, tokens: number[]) {
+      const ids = [...prompt.ids, ...tokens];
+      const { width } = config;
+      const table = (await params.model.embed_tokens.weight.data()) as Float32Array;
+      const x = new Float32Array(ids.length * width);
+      ids.forEach((id, i) => x.set(table.subarray(id * width, (id + 1) * width), i * width));
+      for (const { at, embeddings } of prompt.media ?? [])
+        x.set(
+          embeddings instanceof Float32Array ? embeddings : ((await embeddings.data()) as Float32Array),
+          at * width,
+        );
+      const run = jit((p: LlamaModel['params'], embeddings: Tensor) =>
+        llamaLogits(p, llamaHidden(p, config, { embeddings })).logSoftmax(-1),
+      );
+      const out = await run(params, tensor(x, { shape: [1, ids.length, width] }));
+      const flat = (await out.data()) as Float32Array;
+      return ids.map((_, i) => flat.slice(i * config.vocabSize, (i + 1) * config.vocabSize));
+    }
+
+    const prompts: Exclude<Prompt, readonly number[]>[] = [
+      { ids: promptOf(12), media: [{ at: 2, embeddings: vectors(8) }] },
+      { ids: promptOf(5) },
+      {
+        ids: promptOf(30),
+        media: [
+          { at: 20, embeddings: tensor(vectors(8), { shape: [8, config.width] }) },
+          { at: 0, embeddings: vectors(3) },
+        ],
+      },
+      { ids: promptOf(8), media: [{ at: 0, embeddings: vectors(8) }] },
+    ];
+    const options = { temperature: 0.8, seed: 3, maxNewTokens: 20 };
+
+    it('the vectors replace the embeddings of their slots, as in the model without a cache', async () => {
+      const model = await modelOf(config);
+      const out = await generate(model, prompts, options);
+      for (const [i, g] of out.entries()) {
+        const expected = await withMedia(model, prompts[i], g.tokens);
+        g.tokens.forEach((t, j) =>
+          near(g.logProbs[j], expected[prompts[i].ids.length - 1 + j][t], `row ${i}, token ${j}`),
+        );
+        const { logProbs } = await recompute(model, [...prompts[i].ids, ...g.tokens]);
+        const difference = Math.abs(logProbs[prompts[i].ids.length - 1][g.tokens[0]] - g.logProbs[0]);
+        assert.equal(difference > 1e-3, !!prompts[i].media, `row ${i}: media change what follows`);
+      }
+    });
+
+    it('a row with media depends on neither its batch nor its place; without any, ids alone are the same', async () => {
+      const model = await modelOf(config);
+      const all = await generate(model, prompts, options);
+      for (const [i, prompt] of prompts.entries()) {
+        const [alone] = await generate(model, [prompt], { ...options, streams: [i] });
+        assert.deepEqual(alone.tokens, all[i].tokens);
+        alone.logProbs.forEach((x, j) => near(x, all[i].logProbs[j], 'log-probability'));
+      }
+      assert.deepEqual(
+        await generate(model, [prompts[1].ids], options),
+        await generate(model, [{ ids: prompts[1].ids, media: [] }], options),
+      );
+    });
+
+    it('names what is wrong with media', async () => {
+      const model = await modelOf(config);
+      const fails = (media: { at: number; embeddings: Float32Array | Tensor }[], message: RegExp, type: unknown) =>
+        assert.rejects(generate(model, [{ ids: [1, 2, 3], media }]), (e: Error) => {
+          assert.match(e.message, message);
+          return e instanceof (type as typeof ArgumentError);
+        });
+      await fails([{ at: 0, embeddings: new Float32Array(33) }], /media of prompt 0 .* got 33 values/, ShapeError);
+      const wide = tensor(new Float32Array(64), { shape: [1, 64] });
+      await fails([{ at: 0, embeddings: wide }], /got float32 \[1, 64\]/, ShapeError);
+      await fails([{ at: 2, embeddings: vectors(2) }], /inside its 3 tokens, got 2 vectors at 2/, ArgumentError);
+      await fails([{ at: -1, embeddings: vectors(2) }], /got 2 vectors at -1/, ArgumentError);
+      const twice = [
+        { at: 0, embeddings: vectors(2) },
+        { at: 1, embeddings: vectors(1) },
+      ];
+      await fails(twice, /do not overlap, got two at position 1/, ArgumentError);
+    });
+  });
+
+  it("a constraint restricts what follows; log-probabilities stay the model's", async () => {
+    const model = await modelOf(config);
+    const prompts = [5, 9].map(promptOf);
+    // Row 0: every other token is one of 7, 9, 11; row 1 is free.
+    const constraint = (row: number, tokens: readonly number[]): number[] | null =>
+      row === 0 && tokens.length % 2 ? [11, 7, 9] : null;
+    const options = { seed: 5, maxNewTokens: 24, temperature: 1.5 };
+    const [bound, free] = await generate(model, prompts, { ...options, constraint });
+    const [, unbound] = await generate(model, prompts, options);
+    assert.deepEqual(free.tokens, unbound.tokens);
+    assert.ok(bound.tokens.every((t, i) => i % 2 === 0 || [7, 9, 11].includes(t)));
+    assert.ok(new Set(bound.tokens.filter((_, i) => i % 2)).size > 1, 'it still draws');
+    const { logProbs } = await recompute(model, [...prompts[0], ...bound.tokens]);
+    bound.tokens.forEach((t, i) => near(bound.logProbs[i], logProbs[4 + i][t], `token ${i}`));
+    const greedy = await generate(model, [prompts[0]], { temperature: 0, maxNewTokens: 4, constraint: () => [4, 20] });
+    const one = await recompute(model, [...prompts[0], ...greedy[0].tokens]);
+    greedy[0].tokens.forEach((t, i) => assert.equal(t, one.logProbs[4 + i][4] >= one.logProbs[4 + i][20] ? 4 : 20));
+    for (const bad of [[], [29], [0.5]])
+      await assert.rejects(generate(model, [prompts[0]], { constraint: () => bad }), /a constraint to allow token ids/);
+  });
+
   it('streams tokens step by step, rows in order', async () => {
     const model = await modelOf(config);
     const events: TokenEvent[] = [];
@@ -274,6 +411,7 @@ describe('generation', () => {
     await fails({ maxLength: 97 }, /maxLength to be an integer from 1 to the model's 96, got 97/);
     await fails({ streams: ['a', 'b'] }, /a stream name for each of 1 prompts, got 2/);
     await fails({ seed: -1 }, /seed/);
+    await fails({ hidden: [29] }, /hidden to hold token ids in \[0, 29\), got 29/);
     await fails({}, /prompt 1 to have at least one token/, [[1], []]);
     await fails({}, /prompt 0 to have at most 96 tokens \(maxLength\), got 97/, [promptOf(97)]);
     await fails({}, /token ids in \[0, 29\), got 29/, [[29]]);
