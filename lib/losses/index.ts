@@ -3,6 +3,8 @@ export { crossEntropy, tokenLogProbs } from './cross-entropy';
 export type { CrossEntropy } from './cross-entropy';
 export { dpo, dpoVariants } from './dpo';
 export type { DpoInputs, DpoOptions, DpoVariant } from './dpo';
+export { infoNce } from './info-nce';
+export type { InfoNce, InfoNceOptions } from './info-nce';
 export {
   maskedSum,
   preferenceMetrics,
