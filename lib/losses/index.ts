@@ -1,4 +1,6 @@
 /** Losses, one file each: pure functions of tensors. */
+export { alignmentLoss } from './alignment';
+export type { AlignmentOptions } from './alignment';
 export { crossEntropy, tokenLogProbs } from './cross-entropy';
 export type { CrossEntropy } from './cross-entropy';
 export { dpo, dpoVariants } from './dpo';

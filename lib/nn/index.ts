@@ -62,3 +62,16 @@ export { pickModules, replaceModules } from './modules';
 export type { SavedModules } from './modules';
 export { spectrogram, stft, stftFrames, windowOf } from './stft';
 export type { SpectrogramOptions, StftConfig, WindowKind } from './stft';
+export {
+  decoderLayer,
+  decoderLayerInit,
+  encoderLayer,
+  encoderLayerInit,
+  multiheadAttention,
+} from './transformer-layer';
+export type {
+  DecoderLayerParams,
+  EncoderLayerParams,
+  MultiheadAttentionParams,
+  TransformerLayerConfig,
+} from './transformer-layer';

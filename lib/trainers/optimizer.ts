@@ -20,7 +20,12 @@ export const optimizerSchema = z.strictObject({
 });
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;
 
-const adam = (c: OptimizerConfig): AdamWConfig => ({ betas: c.betas, epsilon: 1e-8, weightDecay: c.weightDecay });
+/** AdamW's constants. */
+export const adamOf = (c: OptimizerConfig): AdamWConfig => ({
+  betas: c.betas,
+  epsilon: 1e-8,
+  weightDecay: c.weightDecay,
+});
 
 /** Learning rate and AdamW's scalars of step `i`, counted from 0. */
 export function stepScalars(c: OptimizerConfig, i: number): { learningRate: number; scalars: AdamWScalars } {
@@ -31,7 +36,7 @@ export function stepScalars(c: OptimizerConfig, i: number): { learningRate: numb
     totalSteps: c.steps + 1,
     warmupSteps: Math.round(c.warmupRatio * c.steps),
   });
-  return { learningRate, scalars: adamWScalars(i + 1, learningRate, adam(c)) };
+  return { learningRate, scalars: adamWScalars(i + 1, learningRate, adamOf(c)) };
 }
 
 /** Clipping and AdamW inside a compiled step. */
@@ -43,5 +48,5 @@ export function update<P>(
   scalars: AdamWScalars<Tensor>,
 ): { params: P; state: AdamWState<P>; norm: Tensor } {
   const { factor, norm } = clipFactor(grads, c.maxGradNorm);
-  return { ...adamW(params, grads, state, scalars, { config: adam(c), factor }), norm };
+  return { ...adamW(params, grads, state, scalars, { config: adamOf(c), factor }), norm };
 }

@@ -22,7 +22,7 @@ import type { TokenBatch, TokenExample } from './batches';
 import { compiled } from './context';
 import type { TrainContext } from './context';
 import { trainLoop } from './loop';
-import { fromHost, toHost } from './state';
+import { copyTree } from './state';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
 import type { OptimizerConfig } from './optimizer';
@@ -53,11 +53,7 @@ export async function sft(context: TrainContext, o: SftOptions): Promise<Tuned> 
   const tuned: Tuned = {
     adapter: loraInit(rng.stream('init'), o.base, lora),
     // A copy: the step takes its state over, and the base is not its.
-    modules: fromHost(
-      'sft',
-      pickModules(o.base, o.modulesToSave ?? []),
-      await toHost(pickModules(o.base, o.modulesToSave ?? [])),
-    ),
+    modules: await copyTree(pickModules(o.base, o.modulesToSave ?? [])),
   };
   const lengths = o.examples.map((e) => e.ids.length);
 

@@ -34,3 +34,6 @@ export function fromHost<T>(where: string, like: T, stored: Record<string, HostT
     return tensor(value.data, { shape: value.shape, dtype: value.dtype });
   });
 }
+
+/** A tree with the same values in storage of its own, for a step that takes its arguments over. */
+export const copyTree = async <T>(tree: T): Promise<T> => fromHost('copy', tree, await toHost(tree));

@@ -1,4 +1,4 @@
-/** Values of tests/goldens/nn.py, and the operands that both sides compute from a name. */
+/** Values of tests/goldens/{nn,projectors}.py, and the operands that both sides compute from a name. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -13,20 +13,22 @@ interface GoldenRecord {
   names?: string[];
 }
 // Tests run from dist; the goldens stay with the sources.
-const file = path.join(__dirname, '../../../tests/goldens/data/nn.jsonl');
+const folder = path.join(__dirname, '../../../tests/goldens/data');
 const records = new Map(
-  readFileSync(file, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => {
-      const record = JSON.parse(line) as GoldenRecord;
-      return [record.case, record];
-    }),
+  ['nn', 'projectors'].flatMap((file) =>
+    readFileSync(path.join(folder, `${file}.jsonl`), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => {
+        const record = JSON.parse(line) as GoldenRecord;
+        return [record.case, record] as const;
+      }),
+  ),
 );
 
 export function golden(name: string): Record<string, number[]> {
   const values = records.get(name)?.values;
-  assert.ok(values, `no stored values of ${name}: run python3 tests/goldens/nn.py`);
+  assert.ok(values, `no stored values of ${name}: run the scripts in tests/goldens`);
   return values;
 }
 export const goldenNames = (name: string): string[] => records.get(name)!.names!;
