@@ -60,8 +60,10 @@ export interface ParsedResponse {
   blocks: Record<Modality, { complete: number; stray: number }>;
 }
 
-/** Reads a tool call's JSON: {"name": ..., "arguments": {...}}. Never throws. */
-export function parseCall(json: string): ParsedCall {
+/**
+ * Reads a tool call's JSON: {"name": ..., "arguments": {...}}, where the name is one of `tools`. Never throws.
+ */
+export function parseCall(json: string, tools: readonly string[] = TOOLS): ParsedCall {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -72,14 +74,48 @@ export function parseCall(json: string): ParsedCall {
   if (typeof name !== 'string') return { json, problem: 'the call has no name' };
   if (typeof args !== 'object' || args === null || Array.isArray(args))
     return { json, problem: 'the arguments are not an object' };
-  if (!(TOOLS as readonly string[]).includes(name)) return { json, problem: `no tool is named ${name}` };
+  if (!tools.includes(name)) return { json, problem: `no tool is named ${name}` };
   return { json, call: { name, arguments: args as Record<string, unknown> } };
 }
 
 const PIECES = new RegExp(`(${SIGNAL_TOKENS.join('|')})`);
 
+/** A piece of a response: text that belongs to an action (or to the answer), a whole block, or a token of a broken one. */
+export type Part =
+  /** 'act' is text right after <ACT>. */
+  | { kind: 'think' | 'plan' | 'call' | 'act' | 'text'; text: string }
+  | { kind: 'block'; modality: Modality }
+  | { kind: 'stray'; modality: Modality; token: string };
+
+/** Actions whose content follows their token, by the token. */
+const SECTIONS: Record<string, 'think' | 'plan' | 'call' | 'act'> = Object.fromEntries(
+  (['think', 'plan', 'call', 'act'] as const).map((name) => [SIGNALS[name].tokens[0], name]),
+);
+
+/** The parts of one turn, in order. Actions without content leave none. Never throws. */
+export function readParts(turn: string): Part[] {
+  const pieces = turn.replaceAll(CHAT_TOKENS.end, '').split(PIECES);
+  const parts: Part[] = [];
+  let section: 'think' | 'plan' | 'call' | 'act' | 'text' = 'text';
+  for (let i = 0; i < pieces.length; i++) {
+    const piece = pieces[i];
+    const modality = MODALITIES.find((m) => (SIGNALS[m].tokens as readonly string[]).includes(piece));
+    if (modality) {
+      // split() alternates text and tokens, so neighbouring tokens have an empty piece between them.
+      const tokens = SIGNALS[modality].tokens;
+      if (tokens.every((token, k) => pieces[i + 2 * k] === token && (k === 0 || pieces[i + 2 * k - 1] === ''))) {
+        parts.push({ kind: 'block', modality });
+        i += 2 * (tokens.length - 1);
+      } else parts.push({ kind: 'stray', modality, token: piece });
+      section = 'text';
+    } else if (Object.hasOwn(SECTIONS, piece)) section = SECTIONS[piece];
+    else if (piece) parts.push({ kind: section, text: piece });
+  }
+  return parts;
+}
+
 /** Reads a response: text (of one turn), or turns, of which the assistant's count. Never throws. */
-export function parseResponse(response: string | readonly Message[]): ParsedResponse {
+export function parseResponse(response: string | readonly Message[], tools: readonly string[] = TOOLS): ParsedResponse {
   const turns =
     typeof response === 'string' ? [response] : response.filter((m) => m.role === 'assistant').map((m) => m.content);
   const parsed: ParsedResponse = {
@@ -90,35 +126,22 @@ export function parseResponse(response: string | readonly Message[]): ParsedResp
     text: '',
     blocks: { image: { complete: 0, stray: 0 }, audio: { complete: 0, stray: 0 }, video: { complete: 0, stray: 0 } },
   };
-  for (const turn of turns) {
-    const pieces = turn.replaceAll(CHAT_TOKENS.end, '').split(PIECES);
-    let section = '';
-    for (let i = 0; i < pieces.length; i++) {
-      const piece = pieces[i];
-      const modality = MODALITIES.find((m) => (SIGNALS[m].tokens as readonly string[]).includes(piece));
-      if (modality) {
-        // split() alternates text and tokens, so neighbouring tokens have an empty piece between them.
-        const tokens = SIGNALS[modality].tokens;
-        if (tokens.every((token, k) => pieces[i + 2 * k] === token && (k === 0 || pieces[i + 2 * k - 1] === ''))) {
-          parsed.blocks[modality].complete++;
-          i += 2 * (tokens.length - 1);
-        } else parsed.blocks[modality].stray++;
-        section = '';
-      } else if (SIGNAL_TOKENS.includes(piece)) section = piece;
-      else if (piece) {
-        if (section === '<THINK>') parsed.thoughts.push(piece);
-        else if (section === '<PLAN>') parsed.plan.push(...readSteps(piece));
-        else if (section === '<TOOL_CALL>') parsed.calls.push(parseCall(piece));
-        else parsed.text += (parsed.text ? ' ' : '') + piece.trim();
-        if (section === '<ACT>') parsed.acts = true;
-      }
+  for (const part of turns.flatMap(readParts)) {
+    if (part.kind === 'block') parsed.blocks[part.modality].complete++;
+    else if (part.kind === 'stray') parsed.blocks[part.modality].stray++;
+    else if (part.kind === 'think') parsed.thoughts.push(part.text);
+    else if (part.kind === 'plan') parsed.plan.push(...readSteps(part.text));
+    else if (part.kind === 'call') parsed.calls.push(parseCall(part.text, tools));
+    else {
+      parsed.text += (parsed.text ? ' ' : '') + part.text.trim();
+      if (part.kind === 'act') parsed.acts = true;
     }
   }
   return parsed;
 }
 
 /** "1. ... 2. ..." -> steps. */
-const readSteps = (text: string): string[] =>
+export const readSteps = (text: string): string[] =>
   text
     .split(/(?:^|\s)\d+\.\s+/)
     .map((s) => s.trim())
