@@ -25,6 +25,8 @@ export {
 } from './conv';
 export type { ConvInitOptions, ConvLayerParams, ConvOptions, ConvTransposeOptions, PerAxis } from './conv';
 export { dropout } from './dropout';
+export { griffinLim, inverseMelWeights, istft, melToMagnitudes } from './griffin-lim';
+export type { GriffinLimOptions } from './griffin-lim';
 export { fanInUniform, filled, normal, uniform } from './init';
 export type { Noise } from './init';
 export { embedding, embeddingInit, linear, linearInit } from './linear';

@@ -131,21 +131,15 @@ export function logMelSpectrogram(samples: Tensor, config: MelConfig): Tensor {
 }
 
 /**
- * Settings by name. `omniworld`: one second at 8 kHz gives 64 frames of 32 mels, exactly hop samples each, for a vocoder that
- * makes 125 samples a frame. `audioldm2`: what AudioLDM 2's autoencoder and vocoder were trained on (Liu et al. 2023; 16 kHz,
- * 64 mels, 100 frames a second). `imagebind`: Girdhar et al. 2023, section 3.3, as their data.py computes it (Kaldi's filter
- * banks of 2 s clips at 16 kHz, 128 mels, their mean and deviation; subtract each clip's mean and cut or pad to 204 frames).
+ * Settings by name. `omniworld`: one second at 8 kHz gives 64 frames of 32 mels, one for each 125 samples. `omniworldFine`: 64
+ * mels on HTK's scale, narrow enough at the bottom (28 Hz) for a vocoder to tell OmniWorld's pitches apart. `audioldm2`: what
+ * AudioLDM 2's autoencoder and vocoder were trained on (Liu et al. 2023; 16 kHz, 64 mels, 100 frames a second). `imagebind`:
+ * Girdhar et al. 2023, section 3.3, as their data.py computes it (Kaldi's filter banks of 2 s clips at 16 kHz, 128 mels,
+ * their mean and deviation; subtract each clip's mean and cut or pad to 204 frames).
  */
 export const melConfigs = {
-  omniworld: {
-    sampleRate: 8000,
-    nFft: 512,
-    hop: 125,
-    padding: 194,
-    mels: 32,
-    fMin: 0,
-    fMax: 4000,
-  },
+  omniworld: { sampleRate: 8000, nFft: 512, hop: 125, padding: 194, mels: 32, fMin: 0, fMax: 4000 },
+  omniworldFine: { sampleRate: 8000, nFft: 512, hop: 125, padding: 194, mels: 64, fMin: 0, fMax: 4000, scale: 'htk' },
   audioldm2: { sampleRate: 16000, nFft: 1024, hop: 160, mels: 64, fMin: 0, fMax: 8000 },
   imagebind: {
     sampleRate: 16000,

@@ -94,8 +94,39 @@ bank("mel.slaney.none", 22050, 512, 24, 50.0, 8000.0, "slaney", None)
 bank("mel.kaldi", 16000, 512, 128, 20.0, 8000.0, "kaldi", None)
 
 log_mel("logMel.omniworld", 2000, 8000, 512, 125, 32, 0.0, 4000.0, padding=194)
+log_mel("logMel.omniworldFine", 1200, 8000, 512, 125, 64, 0.0, 4000.0, scale="htk", padding=194)
 log_mel("logMel.audioldm2", 1600, 16000, 1024, 160, 64, 0.0, 8000.0)
 log_mel("logMel.imagebind", 1600, 16000, 512, 160, 128, 20.0, 8000.0, kaldi=True)
+
+
+
+def inverse(case, frames, n_fft, hop, length):
+    re, im = samples(f"{case}.real", 2, frames, n_fft // 2 + 1), samples(f"{case}.imag", 2, frames, n_fft // 2 + 1)
+    # The imaginary parts of the lowest and the highest frequency do not count; torch wants them 0.
+    im[:, :, 0] = im[:, :, -1] = 0
+    z = torch.complex(re, im).transpose(1, 2)
+    w = torch.hann_window(n_fft, dtype=torch.float64)
+    record(case, y=torch.istft(z, n_fft, hop, n_fft, w, length=length))
+
+
+def griffin_lim(case, frames, n_fft, hop, length, iterations):
+    m = samples(f"{case}.x", frames, n_fft // 2 + 1).abs()
+    y = librosa.griffinlim(
+        m.numpy().T, n_iter=iterations, hop_length=hop, n_fft=n_fft, length=length, momentum=0.99, init=None,
+        pad_mode="constant", dtype=np.float64,
+    )  # fmt: skip
+    record(case, y=y)
+
+
+def mel_inverse(case, rate, n_fft, mels, scale):
+    f = mel_filter_bank(n_fft // 2 + 1, mels, 0.0, rate / 2, rate, norm="slaney", mel_scale=scale)
+    record(case, y=np.linalg.pinv(f))
+
+
+inverse("istft", 12, 32, 8, 80)
+inverse("istft.odd", 9, 24, 10, 80)
+griffin_lim("griffinLim", 12, 32, 8, 88, 5)
+mel_inverse("inverseMel", 8000, 128, 16, "htk")
 
 with open(HERE / "data" / "mel.jsonl", "w") as file:
     for r in RECORDS:

@@ -5,12 +5,16 @@ import path from 'node:path';
 import { gradients, tensor } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';
 import {
+  griffinLim,
   hertzToMel,
+  inverseMelWeights,
+  istft,
   logMelSpectrogram,
   melConfigs,
   melFilterBank,
   melFrames,
   melToHertz,
+  melToMagnitudes,
   melWeights,
   spectrogram,
   stft,
@@ -112,11 +116,56 @@ describe('log-mel spectrograms against librosa and transformers', () => {
       });
   };
   check('omniworld', 2000);
+  check('omniworldFine', 1200);
   check('audioldm2', 1600);
   check('imagebind', 1600);
 
   it('a second of OmniWorld has 64 frames, one of AudioLDM 2 101', () => {
     assert.deepEqual([melFrames(melConfigs.omniworld, 8000), melFrames(melConfigs.audioldm2, 16000)], [64, 101]);
     assert.equal(melFrames(melConfigs.imagebind, 32000), 198);
+  });
+});
+
+describe('waveforms of spectrograms against torch and librosa', () => {
+  after(closeDevices);
+  const inverse = (name: string, frames: number, config: StftConfig, length: number): void => {
+    it(name, async () => {
+      const shape = [2, frames, config.nFft / 2 + 1];
+      const y = istft(samples(`${name}.real`, shape), samples(`${name}.imag`, shape), config, length);
+      assertClose(await y.numbers(), stored.get(name)!.y, name);
+    });
+  };
+  inverse('istft', 12, { nFft: 32, hop: 8 }, 80);
+  inverse('istft.odd', 9, { nFft: 24, hop: 10 }, 80);
+
+  it('griffinLim', async () => {
+    const config: StftConfig = { nFft: 32, hop: 8, padMode: 'zeros' };
+    const x = samples('griffinLim.x', [12, 17]).abs().reshape([1, 12, 17]);
+    const y = griffinLim(x, config, 88, { iterations: 5, start: 'zero' });
+    assertClose(await y.numbers(), stored.get('griffinLim')!.y, 'griffinLim', 1e-4);
+  });
+
+  it('inverse mel filters', () => {
+    const found = inverseMelWeights({ sampleRate: 8000, nFft: 128, hop: 32, mels: 16, scale: 'htk' });
+    const expected = stored.get('inverseMel')!.y;
+    const largest = Math.max(...expected.map(Math.abs));
+    assertClose(
+      found.map((v) => v / largest),
+      expected.map((v) => v / largest),
+      'weights',
+      1e-7,
+    );
+    assert.throws(() => inverseMelWeights({ sampleRate: 8000, nFft: 64, hop: 32, mels: 64 }), /filter 0 holds none/);
+  });
+
+  it('a tone comes back from its spectrogram at its pitch', async () => {
+    const config = melConfigs.omniworldFine;
+    const hertz = 517;
+    const wave = Float32Array.from({ length: 4000 }, (_, n) => 0.3 * Math.sin((2 * Math.PI * hertz * n) / 8000));
+    const mel = logMelSpectrogram(tensor(wave, { shape: [1, 4000] }), config);
+    const y = await griffinLim(melToMagnitudes(mel, config), config, 4000).numbers();
+    let crossings = 0;
+    for (let n = 1001; n < 3001; n++) if (y[n - 1] < 0 && y[n] >= 0) crossings++;
+    assert.ok(Math.abs(crossings * 4 - hertz) < 15, `${crossings * 4} Hz`);
   });
 });
