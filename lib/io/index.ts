@@ -8,3 +8,5 @@ export { byteAlphabet, trainTokenizer } from './tokenizer-train';
 export type { TokenizerTraining } from './tokenizer-train';
 export { frameOf } from './media';
 export type { Clip, Medium, Picture, Sound } from './media';
+export { resample } from './resample';
+export { cropClip, cropSquare, pickFrames, resizeClip, resizePicture } from './resize';

@@ -13,6 +13,8 @@ export type { Fact } from './facts';
 export { evaluationSet, instructions, makeInstruction, toMessages } from './instructions';
 export type { Instruction } from './instructions';
 export { runJavaScript } from './javascript';
+export { attributeAccuracy, chanceAccuracy, meanAccuracy } from './attribute-accuracy';
+export type { AttributeAccuracy } from './attribute-accuracy';
 export { captionOf } from './caption';
 export { cellCode, COLOURS, MOTIONS, SHAPES, SIZES } from './lexicon';
 export type { Cell, Colour, Motion, Shape, Size } from './lexicon';
@@ -40,6 +42,7 @@ export type {
   PreferenceRecord,
   ToolName,
 } from './records';
+export { hearObjects, perceive, seeObjects, watchObjects } from './perceive';
 export { renderMedium } from './render';
 export { renderAudio } from './render-audio';
 export { renderImage } from './render-image';
