@@ -47,8 +47,6 @@ export { renderMedium } from './render';
 export { renderAudio } from './render-audio';
 export { renderImage } from './render-image';
 export { renderVideo } from './render-video';
-export { parseCall, parseResponse, renderDraft } from './response';
-export type { Draft, ParsedCall, ParsedResponse } from './response';
 export { fulfils, planOf, planProblems, readPlan } from './plan';
 export type { Deed, PlannedStep, ReadPlan, StepKind } from './plan';
 export { parseCall, parseResponse, readParts, readSteps, renderDraft } from './response';
