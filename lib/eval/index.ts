@@ -1,5 +1,7 @@
 /** Measures of trained models. */
 export { directionVerdict } from './direction';
 export type { DirectionOptions, Verdict } from './direction';
+export { attributeMetrics, estimate, MEDIA_ATTRIBUTES, mediaAttributes, mediumAttributes } from './media-attributes';
+export type { AttributeReport, AttributeValues, Estimate, GeneratedMedium, MediaAttribute } from './media-attributes';
 export { perplexities, perplexityOf, perplexityPools, sampleLosses } from './perplexity';
 export type { LabelledExample, SampleLoss } from './perplexity';

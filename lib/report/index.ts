@@ -9,6 +9,7 @@ export * from './figure-style';
 export * from './numbers';
 export * from './render-figure';
 export * from './data-frame';
+export * from './attribute-table';
 export * from './paper-table';
 export * from './table';
 export * from './table-text';
