@@ -1,7 +1,8 @@
-/** Generation: batched sampling with a cache of keys and values. */
+/** Generation: batched sampling with a cache of keys and values; media by diffusion. */
 export { generate } from './generate';
 export { decode, fold, prefill, takeRows, WINDOW } from './llama-cache';
 export type { KvCache, MediaRows, Prediction } from './llama-cache';
 export type { FinishReason, GenerateOptions, Generation, LlamaModel, MediaSpan, Prompt, TokenEvent } from './options';
 export { argMax, checkSampling, draw, restrict, warp } from './sample';
 export type { Distribution, SamplingOptions } from './sample';
+export * from './diffusion';

@@ -19,3 +19,7 @@ export {
 export type { Metrics, PairSums, PreferenceLoss, Responses } from './sequence';
 export { simpo } from './simpo';
 export type { SimpoInputs, SimpoOptions } from './simpo';
+export { autoencoderLoss, klFromStandardNormal } from './autoencoder';
+export type { AutoencoderLossOptions } from './autoencoder';
+export { addNoise, diffusionLoss, diffusionTarget, minSnrWeights } from './diffusion';
+export type { DiffusionLossOptions, Noised } from './diffusion';

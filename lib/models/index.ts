@@ -11,3 +11,30 @@ export { atBlock, fillSlots, outputProjectorsInit, projectBlocks } from './omnia
 export type { BlockPositions, OutputProjectorsConfig, OutputProjectorsParams } from './omniagent';
 export { outputProjector, outputProjectorInit, outputProjectorSizes } from './output-projector';
 export type { OutputProjectorConfig, OutputProjectorParams } from './output-projector';
+export { CAPTION_TOKENS, captionIds, captionTensor, trainCaptionTokenizer } from './caption-tokens';
+export { decoderSchema, encodeCaptions, samplingSchema } from './decoder';
+export type { Decoder, DecoderConfig, DecoderParams } from './decoder';
+export { loadDecoder, saveDecoder } from './decoder-folder';
+export { clipText, clipTextInit, clipTextSchema, clipTextSizes } from './text-encoder';
+export type { ClipLayerParams, ClipTextConfig, ClipTextParams } from './text-encoder';
+export {
+  timestepEmbedding,
+  unet,
+  unetConfig,
+  unetHeads,
+  unetInit,
+  unetSchema,
+  unetSizes,
+  unetTimeEmbedding,
+} from './unet';
+export type { UnetBlockParams, UnetConfig, UnetHooks, UnetInputs, UnetParams } from './unet';
+export {
+  autoencoderFactor,
+  autoencoderInit,
+  autoencoderSchema,
+  autoencoderSizes,
+  decodeLatents,
+  encodeLatents,
+  sampleLatents,
+} from './vae';
+export type { AutoencoderConfig, AutoencoderParams, LatentDistribution } from './vae';

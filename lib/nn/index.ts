@@ -77,3 +77,21 @@ export type {
   MultiheadAttentionParams,
   TransformerLayerConfig,
 } from './transformer-layer';
+export { alphasCumprod, noiseBetas, noiseSchedule, noiseScheduleSchema } from './noise-schedule';
+export type { NoiseScheduleConfig, PredictionType } from './noise-schedule';
+export {
+  crossAttention,
+  crossAttentionInit,
+  geglu,
+  gegluInit,
+  spatialTransformer,
+  spatialTransformerInit,
+  transformerBlock,
+  transformerBlockInit,
+} from './spatial-transformer';
+export type {
+  CrossAttentionParams,
+  GegluParams,
+  SpatialTransformerParams,
+  TransformerBlockParams,
+} from './spatial-transformer';

@@ -1,0 +1,45 @@
+/** How latents become media, one row a modality. */
+import { ArgumentError } from '../../errors';
+import type { Tensor } from '../../graph/tensor';
+import type { Medium } from '../../io/media';
+import type { Decoder, DecoderConfig, DecoderParams } from '../../models/decoder';
+import { unet } from '../../models/unet';
+import { decodeLatents } from '../../models/vae';
+
+/** What stands between latents and media. */
+export type DecodingParams = Omit<DecoderParams, 'text_encoder' | 'unet'>;
+
+/** `denoise` and `decode` are traced: functions of tensors, for a batch. */
+export interface MediaHead {
+  /** The denoiser's prediction. */
+  denoise(
+    params: DecoderParams['unet'],
+    config: DecoderConfig,
+    x: { sample: Tensor; timesteps: Tensor; context: Tensor },
+  ): Tensor;
+  /** Latents [B, ...latentShape], as the denoiser has them -> what `toMedium` reads, [B, ...]. */
+  decode(params: DecodingParams, config: DecoderConfig, latents: Tensor): Tensor;
+  /** One medium from its values; `shape` is that of `decode` without the batch. */
+  toMedium(config: DecoderConfig, values: Float32Array, shape: readonly number[]): Medium;
+}
+
+const image: MediaHead = {
+  denoise: (params, config, x) => unet(params, config.unet, x),
+  decode: (params, config, latents) =>
+    decodeLatents(params.vae, config.vae, latents.div(config.vae.scalingFactor)).mul(0.5).add(0.5).clip(0, 1),
+  toMedium: (_, data, [, height, width]) => ({ modality: 'image', picture: { width, height, data } }),
+};
+
+const heads: Partial<Record<Decoder['modality'], MediaHead>> = { image };
+
+/** The row of a decoder's modality. Throws ArgumentError where there is none. */
+export function mediaHead(where: string, modality: Decoder['modality']): MediaHead {
+  const head = heads[modality];
+  if (!head)
+    throw new ArgumentError(
+      where,
+      `expected a decoder of ${Object.keys(heads).join(', ')}, got ${modality}`,
+      'load a decoder of another modality',
+    );
+  return head;
+}

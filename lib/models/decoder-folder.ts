@@ -1,0 +1,263 @@
+/**
+ * Decoders as folders in diffusers' layout: model_index.json, and a folder with configuration and weights for each part
+ * (text_encoder, unet, vae, scheduler, tokenizer). A picture decoder is a StableDiffusionPipeline that diffusers loads;
+ * `omnilab.json` adds what diffusers has no place for. Folders that diffusers saved load here too.
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { z } from 'zod';
+import { FormatError } from '../errors';
+import type { HostTensor } from '../graph/dtype';
+import { sameShape, showShape } from '../graph/shape';
+import { tensor } from '../graph/tensor';
+import { tensorsOf, treeMap } from '../graph/tree';
+import { writeFileAtomic } from '../io/atomic';
+import { readHostTensors, writeSafetensors } from '../io/safetensors';
+import { Tokenizer } from '../io/tokenizer';
+import { noiseScheduleSchema } from '../nn/noise-schedule';
+import type { NoiseScheduleConfig } from '../nn/noise-schedule';
+import type { Noise } from '../nn/init';
+import { decoderSchema } from './decoder';
+import type { Decoder, DecoderConfig, DecoderParams } from './decoder';
+import { fromReferenceConfig, toReferenceConfig } from './diffusers-config';
+import type { Implied } from './diffusers-config';
+import { clipTextInit, clipTextSchema } from './text-encoder';
+import { unetInit, unetSchema } from './unet';
+import { autoencoderFactor, autoencoderInit, autoencoderSchema } from './vae';
+
+/** The version whose files these are. */
+const DIFFUSERS = '0.42.1';
+
+/** A part with weights. */
+interface Part {
+  library: 'diffusers' | 'transformers';
+  className: string;
+  weights: string;
+  schema: z.ZodObject;
+  init: (rng: Noise, config: never) => unknown;
+  implied: Implied;
+  /** Settings that change nothing in what is computed. */
+  ignored: readonly string[];
+  /** Names of weights in older files -> names here. */
+  rename: (name: string) => string;
+}
+
+const same = (name: string): string => name;
+const unetPart: Part = {
+  library: 'diffusers',
+  className: 'UNet2DConditionModel',
+  weights: 'diffusion_pytorch_model.safetensors',
+  schema: unetSchema,
+  init: unetInit,
+  implied: {
+    act_fn: ['silu'],
+    downsample_padding: [1],
+    mid_block_type: ['UNetMidBlock2DCrossAttn'],
+    mid_block_scale_factor: [1],
+    resnet_time_scale_shift: ['default'],
+    time_embedding_type: ['positional'],
+    conv_in_kernel: [3],
+    conv_out_kernel: [3],
+  },
+  ignored: [
+    'dropout',
+    'addition_embed_type_num_heads',
+    'attention_type',
+    'resnet_out_scale_factor',
+    'upcast_attention',
+  ],
+  rename: same,
+};
+
+const parts: Record<keyof DecoderParams, Part> = {
+  text_encoder: {
+    library: 'transformers',
+    className: 'CLIPTextModel',
+    weights: 'model.safetensors',
+    schema: clipTextSchema,
+    init: clipTextInit,
+    implied: { model_type: ['clip_text_model'], architectures: [['CLIPTextModel']] },
+    ignored:
+      'attention_dropout bos_token_id eos_token_id pad_token_id dropout dtype torch_dtype initializer_factor initializer_range projection_dim transformers_version'.split(
+        ' ',
+      ),
+    // Newer versions of transformers leave the prefix out.
+    rename: (name) => (name.startsWith('text_model.') ? name : `text_model.${name}`),
+  },
+  unet: unetPart,
+  vae: {
+    library: 'diffusers',
+    className: 'AutoencoderKL',
+    weights: 'diffusion_pytorch_model.safetensors',
+    schema: autoencoderSchema,
+    init: autoencoderInit,
+    implied: { act_fn: ['silu'] },
+    ignored: ['force_upcast', 'down_block_types', 'up_block_types'],
+    rename: (name) =>
+      name.replace(/\.(query|key|value|proj_attn)\.(weight|bias)$/, (_, old: string, kind: string) => {
+        const now = { query: 'to_q', key: 'to_k', value: 'to_v', proj_attn: 'to_out.0' }[old];
+        return `.${now}.${kind}`;
+      }),
+  },
+};
+const partNames = Object.keys(parts) as (keyof DecoderParams)[];
+const configKeys = { text_encoder: 'textEncoder', unet: 'unet', vae: 'vae' } as const;
+
+const pipelineClasses: Record<Decoder['modality'], string> = {
+  image: 'StableDiffusionPipeline',
+  audio: 'OmniLabAudioPipeline',
+  video: 'TextToVideoSDPipeline',
+};
+
+const json = (value: unknown): string => JSON.stringify(value, null, 2) + '\n';
+
+/** Writes the folder; files that are there are replaced one by one. */
+export async function saveDecoder(dir: string, { modality, config, params, tokenizer }: Decoder): Promise<void> {
+  const write = (name: string, value: unknown): Promise<void> => writeFileAtomic(path.join(dir, name), json(value));
+  for (const name of partNames) {
+    const part = parts[name];
+    const header = part.library === 'diffusers' ? { _class_name: part.className, _diffusers_version: DIFFUSERS } : {};
+    const extra = name === 'vae' ? vaeBlocks(config.vae) : name === 'text_encoder' ? specialIds(tokenizer) : {};
+    await write(`${name}/config.json`, {
+      ...header,
+      ...toReferenceConfig(config[configKeys[name]], part.implied),
+      ...extra,
+    });
+    const tensors: Record<string, HostTensor> = {};
+    for (const { path: key, tensor: t } of tensorsOf(params[name]))
+      tensors[key] = { dtype: t.dtype, shape: t.shape, data: await t.data() };
+    await writeSafetensors(path.join(dir, name, part.weights), tensors, { format: 'pt' });
+  }
+  await write('scheduler/scheduler_config.json', {
+    _class_name: 'DDIMScheduler',
+    _diffusers_version: DIFFUSERS,
+    ...toReferenceConfig(config.scheduler, {}),
+  });
+  await tokenizer.save(path.join(dir, 'tokenizer'));
+  const { length, latentShape, sampling } = config;
+  await write('omnilab.json', { modality, length, latentShape, sampling });
+  await write('model_index.json', {
+    _class_name: pipelineClasses[modality],
+    _diffusers_version: DIFFUSERS,
+    ...Object.fromEntries(partNames.map((name) => [name, [parts[name].library, parts[name].className]])),
+    scheduler: ['diffusers', 'DDIMScheduler'],
+    tokenizer: ['transformers', 'PreTrainedTokenizerFast'],
+    ...(modality === 'image'
+      ? { feature_extractor: [null, null], safety_checker: [null, null], requires_safety_checker: false }
+      : {}),
+  });
+}
+
+const vaeBlocks = ({ blockOutChannels }: DecoderConfig['vae']): object => ({
+  down_block_types: blockOutChannels.map(() => 'DownEncoderBlock2D'),
+  up_block_types: blockOutChannels.map(() => 'UpDecoderBlock2D'),
+});
+
+/** transformers wants ids that the vocabulary has. */
+function specialIds(tokenizer: Tokenizer): object {
+  const { config } = tokenizer as { config: Record<string, unknown> };
+  const id = (key: string): number | null => (typeof config[key] === 'string' ? tokenizer.id(config[key]) : null);
+  return { bos_token_id: id('bos_token'), eos_token_id: id('eos_token'), pad_token_id: id('pad_token') };
+}
+
+const omnilabSchema = decoderSchema.pick({ modality: true, length: true, latentShape: true, sampling: true });
+
+/** Reads such a folder, ours or diffusers'. Throws FormatError for what is missing, damaged or of another kind. */
+export async function loadDecoder(dir: string): Promise<Decoder> {
+  const index = await readJson(path.join(dir, 'model_index.json'));
+  for (const name of partNames) {
+    const found = index[name] as [string, string] | undefined;
+    if (found?.[1] !== parts[name].className)
+      throw new FormatError(
+        path.join(dir, 'model_index.json'),
+        `expected ${name} of class ${parts[name].className}, got ${found?.[1] ?? 'none'}`,
+        'this kind of pipeline is not supported',
+      );
+  }
+  const loaded = Object.fromEntries(
+    await Promise.all(
+      partNames.map(async (name) => [name, await loadPart(path.join(dir, name), parts[name])] as const),
+    ),
+  );
+  const configs = Object.fromEntries(partNames.map((name) => [configKeys[name], loaded[name].config]));
+  const { textEncoder, unet, vae } = configs as Pick<DecoderConfig, 'textEncoder' | 'unet' | 'vae'>;
+  const own = path.join(dir, 'omnilab.json');
+  const stored = omnilabSchema.safeParse(await readJson(own, true));
+  const side = unet.sampleSize ?? Math.max(1, Math.floor((vae.sampleSize ?? 64) / autoencoderFactor(vae)));
+  const rest = stored.success
+    ? stored.data
+    : {
+        modality: 'image' as const,
+        length: textEncoder.maxPositionEmbeddings,
+        latentShape: [unet.inChannels, side, side],
+        // What diffusers' pipeline does unless it is told otherwise.
+        sampling: { sampler: 'ddim' as const, steps: 50, guidanceScale: 7.5 },
+      };
+  if (!stored.success && (await readJson(own, true)))
+    throw new FormatError(own, stored.error.issues[0].message, 'restore the file, or save the decoder again');
+  const scheduler = await loadSchedule(path.join(dir, 'scheduler', 'scheduler_config.json'));
+  const config: DecoderConfig = { ...rest, textEncoder, unet, vae, scheduler };
+  const params = Object.fromEntries(partNames.map((name) => [name, loaded[name].params])) as DecoderParams;
+  return { modality: rest.modality, config, params, tokenizer: Tokenizer.load(path.join(dir, 'tokenizer')) };
+}
+
+async function readJson(file: string, optional = false): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (optional) return undefined as never;
+    throw new FormatError(file, 'expected a file, found none that can be read', 'check the path', { cause: error });
+  }
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new FormatError(file, 'expected JSON, got a damaged file', 'restore or export it again', { cause: error });
+  }
+}
+
+const zeroNoise: Noise = { normals: (n) => new Float32Array(n), uniforms: (n) => new Float32Array(n) };
+
+async function loadPart(dir: string, part: Part): Promise<{ config: unknown; params: unknown }> {
+  const file = path.join(dir, 'config.json');
+  const config = fromReferenceConfig(file, part.schema, await readJson(file), part.implied, part.ignored);
+  const weights = path.join(dir, part.weights);
+  const { tensors } = await readHostTensors(weights);
+  const stored = new Map(Object.entries(tensors).map(([name, t]) => [part.rename(name), t]));
+  const like = part.init(zeroNoise, config as never);
+  const params = treeMap(like, (t, name) => {
+    const value = stored.get(name);
+    stored.delete(name);
+    // Old attention weights are convolutions with kernel 1.
+    const shape = value?.shape.length === 4 && t.rank === 2 ? value.shape.slice(0, 2) : value?.shape;
+    if (!value || !shape || !sameShape(shape, t.shape))
+      throw new FormatError(
+        weights,
+        `expected "${name}" as ${showShape(t.shape)}, got ${value ? showShape(value.shape) : 'nothing'}`,
+        'the file belongs to another model or configuration',
+      );
+    return tensor(value.data, { shape: t.shape, dtype: value.dtype });
+  });
+  const foreign = [...stored.keys()].find((name) => !name.endsWith('position_ids'));
+  if (foreign)
+    throw new FormatError(
+      weights,
+      `expected the tensors of this model, found "${foreign}"`,
+      'the file belongs to another model or configuration',
+    );
+  return { config, params };
+}
+
+/** What diffusers' classes assume where a file is silent. */
+const silent = { beta_start: 1e-4, beta_end: 0.02, beta_schedule: 'linear' };
+
+async function loadSchedule(file: string): Promise<NoiseScheduleConfig> {
+  const stored = await readJson(file);
+  const clip = stored._class_name === 'DDIMScheduler';
+  const known = Object.entries({ ...silent, clip_sample: clip, ...stored }).filter(
+    // Settings of single samplers: the caller chooses the sampler, and its options.
+    ([key]) =>
+      key.startsWith('_') || key in toReferenceConfig(noiseScheduleSchema.parse({}), {}) || key === 'trained_betas',
+  );
+  return fromReferenceConfig(file, noiseScheduleSchema, Object.fromEntries(known), { trained_betas: [null] });
+}

@@ -1,0 +1,57 @@
+/**
+ * A decoder: what turns a caption's token states into a picture, a sound or a clip by latent diffusion. One type for all
+ * three modalities: a text encoder, a denoiser, an autoencoder of the medium (or its spectrogram), a noise schedule.
+ * Sampling is in generate/diffusion, files are in decoder-folder.ts.
+ */
+import { z } from 'zod';
+import type { Tensor } from '../graph/tensor';
+import type { Tokenizer } from '../io/tokenizer';
+import { noiseScheduleSchema } from '../nn/noise-schedule';
+import type { Modality } from '../world/signals';
+import { MODALITIES } from '../world/signals';
+import { clipText, clipTextSchema } from './text-encoder';
+import type { ClipTextParams } from './text-encoder';
+import { unetSchema } from './unet';
+import type { UnetParams } from './unet';
+import { autoencoderSchema } from './vae';
+import type { AutoencoderParams } from './vae';
+
+/** How media are sampled unless the caller says otherwise. */
+export const samplingSchema = z.strictObject({
+  sampler: z.enum(['ddim', 'dpm-solver++']),
+  steps: z.number().int().positive(),
+  guidanceScale: z.number().min(0),
+});
+
+export const decoderSchema = z.strictObject({
+  modality: z.enum(MODALITIES),
+  /** Tokens of a caption, padded: L. */
+  length: z.number().int().positive(),
+  /** Latents of one medium, without the batch: [channels, height, width]. */
+  latentShape: z.array(z.number().int().positive()).min(3).max(4),
+  textEncoder: clipTextSchema,
+  unet: unetSchema,
+  vae: autoencoderSchema,
+  scheduler: noiseScheduleSchema,
+  sampling: samplingSchema,
+});
+export type DecoderConfig = z.infer<typeof decoderSchema>;
+
+/** Named as the folders of a pipeline. */
+export type DecoderParams = { text_encoder: ClipTextParams; unet: UnetParams; vae: AutoencoderParams };
+
+export interface Decoder {
+  modality: Modality;
+  config: DecoderConfig;
+  params: DecoderParams;
+  tokenizer: Tokenizer;
+}
+
+/**
+ * Token states of captions: ids int32 [B, L] -> [B, L, D]. They condition the denoiser, and are what output projectors are
+ * aligned to.
+ */
+export const encodeCaptions = (
+  decoder: { params: Pick<DecoderParams, 'text_encoder'>; config: Pick<DecoderConfig, 'textEncoder'> },
+  ids: Tensor,
+): Tensor => clipText(decoder.params.text_encoder, decoder.config.textEncoder, ids);
