@@ -3,13 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { encodePng, encodeWav, pngSize } from '../../lib/io';
 import {
-  encodePng,
-  encodeWav,
   formatDuration,
   gridPng,
   liveChart,
-  pngSize,
   progress,
   showAudio,
   showFigure,

@@ -1,5 +1,5 @@
 /** Mono sound as a WAV file of 16-bit PCM, which every browser plays. */
-import { ArgumentError } from '../../errors';
+import { ArgumentError } from '../errors';
 
 /** RIFF/WAVE bytes of `samples` in [-1, 1]; what lies outside is clipped. @throws ArgumentError */
 export function encodeWav(samples: Float32Array, sampleRate: number): Uint8Array {
