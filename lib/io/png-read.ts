@@ -102,6 +102,7 @@ function unfilter(where: string, kind: number, row: Uint8Array, above: Uint8Arra
 /** Reads a PNG's bytes. @throws FormatError for what is damaged, cut off or too large */
 export function decodePng(bytes: Uint8Array, where = 'PNG', limits: ReadLimits = {}): Picture {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (PNG_SIGNATURE.some((byte, i) => file[i] !== byte)) throw damaged(where, "PNG's first eight bytes", 'others');
   let header: Header | undefined;
   let palette: Buffer | undefined;
   let clear: Buffer | undefined;
