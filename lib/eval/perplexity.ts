@@ -14,10 +14,11 @@ import type { Tensor } from '../graph/tensor';
 import { tokenLogProbs } from '../losses/cross-entropy';
 import { llama } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
+import { filledInputs } from '../models/omniagent';
 import { checkFinite } from '../runtime/finite';
 import { jit } from '../runtime/jit';
 import { padBatch } from '../trainers/batches';
-import type { TokenBatch, TokenExample } from '../trainers/batches';
+import type { TokenBatch, TokenExample, VectorShape } from '../trainers/batches';
 
 export interface LabelledExample extends TokenExample {
   category: string;
@@ -40,12 +41,18 @@ export async function sampleLosses(
   params: LlamaParams,
   config: LlamaConfig,
   examples: readonly LabelledExample[],
-  options: { batchSize?: number; device?: string; onProgress?: (done: number, total: number) => void } = {},
+  options: {
+    batchSize?: number;
+    /** The shape of the examples' media, if any has some. */
+    vectors?: VectorShape;
+    device?: string;
+    onProgress?: (done: number, total: number) => void;
+  } = {},
 ): Promise<SampleLoss[]> {
-  const { batchSize = 16, device, onProgress } = options;
+  const { batchSize = 16, vectors, device, onProgress } = options;
   const sums = jit(
     (p: LlamaParams, b: TokenBatch): Tensor =>
-      tokenLogProbs(llama(p, config, { ids: b.ids }), b.labels)
+      tokenLogProbs(llama(p, config, filledInputs(p, b)), b.labels)
         .neg()
         .mul(b.mask)
         .sum(-1),
@@ -68,6 +75,7 @@ export async function sampleLosses(
     const batch = padBatch(
       filled.map((r) => examples[r]),
       config.maxLength,
+      vectors,
     );
     const nll = await (await sums(params, batch)).numbers();
     const mask = await batch.mask.data();

@@ -5,6 +5,8 @@
 import type { NotebookEntry } from '../pipeline/notebooks';
 import './omniagent/data';
 import './omniagent/stage0-backbone';
+import './omniagent/stage1-encode';
+import './omniagent/stage2-decode';
 import './omniagent/stage3-sft';
 import './omniagent/stage4-dpo';
 import './omniagent/stage4-simpo';

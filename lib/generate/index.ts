@@ -6,3 +6,6 @@ export type { FinishReason, GenerateOptions, Generation, LlamaModel, MediaSpan, 
 export { argMax, checkSampling, draw, restrict, warp } from './sample';
 export type { Distribution, SamplingOptions } from './sample';
 export * from './diffusion';
+export { decodeBlocks, encodeConversations, projectMedia, respond } from './omni';
+export type { Block, ChatMessage, DecodeOptions, OmniModel, OmniResponse, RespondOptions } from './omni';
+export { loadOmniModel } from './omni-load';

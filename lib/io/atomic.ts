@@ -66,8 +66,9 @@ export async function writeFolderAtomic(target: string, fill: (folder: string) =
   await fs.mkdir(temporary);
   try {
     await fill(temporary);
-    for (const name of await fs.readdir(temporary)) {
-      const file = await fs.open(path.join(temporary, name), 'r+');
+    for (const entry of await fs.readdir(temporary, { withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const file = await fs.open(path.join(temporary, entry.name), 'r+');
       await file.sync().finally(() => file.close());
     }
     await syncFolder(temporary);

@@ -22,3 +22,5 @@ export { decodePng } from './png-read';
 export { encodePng, pngSize } from './png-write';
 export { decodeWav } from './wav-read';
 export { encodeWav } from './wav-write';
+export { copyTree, fromHost, loadParams, noNoise, saveParams, toHost } from './params';
+export { linkFolder } from './link';

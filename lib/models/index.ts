@@ -5,11 +5,11 @@ export { imageBindInit, jointEncode, logitScale } from './imagebind';
 export type { ImageBindParams, Joint, JointInputs, JointModality } from './imagebind';
 export { llama, llamaBlock, llamaHidden, llamaInit, llamaLogits, llamaSizes } from './llama';
 export type { LayerCache, LlamaBlockParams, LlamaConfig, LlamaInputs, LlamaParams } from './llama';
-export { inputProjector, inputProjectorInit, inputProjectorSizes } from './input-projector';
+export { inputProjector, inputProjectorInit, inputProjectorSchema, inputProjectorSizes } from './input-projector';
 export type { InputProjectorConfig, InputProjectorParams, MediaStates } from './input-projector';
-export { atBlock, fillSlots, outputProjectorsInit, projectBlocks } from './omniagent';
+export { atBlock, filledInputs, fillSlots, outputProjectorsInit, projectBlocks } from './omniagent';
 export type { BlockPositions, OutputProjectorsConfig, OutputProjectorsParams } from './omniagent';
-export { outputProjector, outputProjectorInit, outputProjectorSizes } from './output-projector';
+export { outputProjector, outputProjectorInit, outputProjectorSchema, outputProjectorSizes } from './output-projector';
 export type { OutputProjectorConfig, OutputProjectorParams } from './output-projector';
 export { CAPTION_TOKENS, captionIds, captionTensor, trainCaptionTokenizer } from './caption-tokens';
 export { decoderSchema, encodeCaptions, samplingSchema } from './decoder';
@@ -38,3 +38,18 @@ export {
   sampleLatents,
 } from './vae';
 export type { AutoencoderConfig, AutoencoderParams, LatentDistribution } from './vae';
+export { fromLlamaJson, llamaSchema, toLlamaJson } from './llama-config';
+export {
+  loadFrozenParts,
+  loadOmniAgentParts,
+  omniAgentSchema,
+  readOmniAgentConfig,
+  saveOmniAgent,
+} from './omniagent-folder';
+export type { FrozenFolders, OmniAgentConfig, OmniAgentParts } from './omniagent-folder';
+export { loadPeft, mergePeft, savePeft } from './peft-folder';
+export type { Peft } from './peft-folder';
+export { packStates } from './media-states';
+export type { EncodedMedium } from './media-states';
+export { encodeMedia, encodeTexts, loadEncoder, releaseEncoder, saveEncoder } from './joint-encoder';
+export type { Encoded, EncodeOptions, JointEncoder } from './joint-encoder';

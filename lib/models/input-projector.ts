@@ -10,6 +10,7 @@
  * blocks of NExT-GPT 1.5; all states of the trunk's last layer, not the pooled embedding alone, as the joint embedding is
  * trained to tell media apart, not to list what is in them.
  */
+import { z } from 'zod';
 import { ShapeError } from '../errors';
 import { showShape } from '../graph/shape';
 import { concat, ones } from '../graph/tensor';
@@ -24,20 +25,24 @@ import { paddingMask } from '../nn/mask';
 import { encoderLayer, encoderLayerInit } from '../nn/transformer-layer';
 import type { EncoderLayerParams } from '../nn/transformer-layer';
 
-export interface InputProjectorConfig {
+const count = z.number().int().positive();
+
+export const inputProjectorSchema = z.strictObject({
   /** Width of the widest trunk; narrower states are padded with zeros. */
-  inWidth: number;
+  inWidth: count,
   /** Modalities, each with a projection of its own. */
-  modalities: number;
-  width: number;
-  heads: number;
-  hidden: number;
-  layers: number;
+  modalities: count,
+  width: count,
+  heads: count,
+  /** Width of the feed-forward parts. */
+  hidden: count,
+  layers: count,
   /** Vectors of a medium. */
-  slots: number;
+  slots: count,
   /** Width of the language model. */
-  outWidth: number;
-}
+  outWidth: count,
+});
+export type InputProjectorConfig = z.infer<typeof inputProjectorSchema>;
 
 export type InputProjectorParams = {
   /** weight [modalities, inWidth, width], bias [modalities, width] */

@@ -7,8 +7,10 @@ import { showShape } from '../graph/shape';
 import { where } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import type { Noise } from '../nn/init';
+import { embedding } from '../nn/linear';
 import { MODALITIES } from '../world/signals';
 import type { Modality } from '../world/signals';
+import type { LlamaInputs, LlamaParams } from './llama';
 import { outputProjector, outputProjectorInit } from './output-projector';
 import type { OutputProjectorConfig, OutputProjectorParams } from './output-projector';
 
@@ -34,6 +36,13 @@ export function fillSlots(embeddings: Tensor, slots: Tensor, vectors: Tensor): T
   const chosen = vectors.reshape([-1, width]).gather(slots.maximum(0), 0);
   return where(slots.greaterOrEqual(0).unsqueeze(-1), chosen, embeddings);
 }
+
+/** What the language model reads of a batch: its tokens, with vectors in the slots where it has media. */
+export const filledInputs = (
+  p: LlamaParams,
+  { ids, media }: { ids: Tensor; media?: { slots: Tensor; vectors: Tensor } },
+): LlamaInputs =>
+  media ? { embeddings: fillSlots(embedding(p.model.embed_tokens, ids), media.slots, media.vectors) } : { ids };
 
 /** Where the blocks of one modality stand in a batch, a row each. */
 export type BlockPositions = {

@@ -8,6 +8,7 @@
  *
  * Parameter names are those of NExT-GPT's module.
  */
+import { z } from 'zod';
 import { ShapeError } from '../errors';
 import { showShape } from '../graph/shape';
 import type { Tensor } from '../graph/tensor';
@@ -20,22 +21,25 @@ import type { NormParams } from '../nn/norm';
 import { decoderLayer, decoderLayerInit, encoderLayer, encoderLayerInit } from '../nn/transformer-layer';
 import type { DecoderLayerParams, EncoderLayerParams } from '../nn/transformer-layer';
 
-export interface OutputProjectorConfig {
+const count = z.number().int().positive();
+
+export const outputProjectorSchema = z.strictObject({
   /** Width of the language model. */
-  inWidth: number;
+  inWidth: count,
   /** Signal tokens of a block. */
-  tokens: number;
-  width: number;
-  heads: number;
+  tokens: count,
+  width: count,
+  heads: count,
   /** Width of the feed-forward parts. */
-  hidden: number;
-  encoderLayers: number;
-  decoderLayers: number;
+  hidden: count,
+  encoderLayers: count,
+  decoderLayers: count,
   /** Learned queries: as many as the decoder's text encoder gives states. */
-  queries: number;
+  queries: count,
   /** Width of the decoder's text encoder. */
-  outWidth: number;
-}
+  outWidth: count,
+});
+export type OutputProjectorConfig = z.infer<typeof outputProjectorSchema>;
 
 export type OutputProjectorParams = {
   fc: LinearParams;

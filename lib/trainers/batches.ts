@@ -11,6 +11,23 @@ import type { Random } from '../nn/random';
 export interface TokenExample {
   ids: ArrayLike<number>;
   mask: ArrayLike<number>;
+  /** Vectors of input media, [slots * width] each, and the position of the first slot. */
+  vectors?: readonly { at: number; values: Float32Array }[];
+}
+
+/** How vectors of media are laid out in batches. Absent: the batch has none. */
+export interface VectorShape {
+  /** Vectors of a medium, and their width. */
+  slots: number;
+  width: number;
+  /** Media of one sequence, at most. */
+  perRow: number;
+}
+
+/** The shape for batches of these examples; undefined where none has media. */
+export function vectorShape(examples: readonly TokenExample[], slots: number, width: number): VectorShape | undefined {
+  const perRow = examples.reduce((n, e) => Math.max(n, e.vectors?.length ?? 0), 0);
+  return perRow ? { slots, width, perRow } : undefined;
 }
 
 /** A padded batch for next-token prediction: position t of `labels` and `mask` is about token t + 1 of the sequence. */
@@ -21,6 +38,8 @@ export type TokenBatch = {
   labels: Tensor;
   /** float32 [B, T]: 1 where the label counts. */
   mask: Tensor;
+  /** Input media: see `fillSlots` (models/omniagent.ts). */
+  media?: { slots: Tensor; vectors: Tensor };
 };
 
 /** Lengths are rounded up to multiples of this, so that few shapes are compiled. */
@@ -94,7 +113,7 @@ const epochOrder = (rng: Random, count: number, epoch: number): number[] =>
   remember(`${rng.seed}|${rng.streamName}|${count}|${epoch}`, () => rng.stream(`epoch${epoch}`).permutation(count));
 
 /** Pads examples to one length, a multiple of 64, at most `maxLength` predictions; longer ones are cut at the end. */
-export function padBatch(examples: readonly TokenExample[], maxLength: number, padId = 0): TokenBatch {
+export function padBatch(examples: readonly TokenExample[], maxLength: number, shape?: VectorShape): TokenBatch {
   for (const { ids, mask } of examples)
     if (ids.length !== mask.length || ids.length < 2)
       throw new ArgumentError(
@@ -105,8 +124,8 @@ export function padBatch(examples: readonly TokenExample[], maxLength: number, p
   const longest = Math.max(...examples.map((e) => e.ids.length - 1));
   const time = Math.min(maxLength, Math.ceil(longest / ROUND) * ROUND);
   const [b, n] = [examples.length, examples.length * time];
-  const ids = new Int32Array(n).fill(padId);
-  const labels = new Int32Array(n).fill(padId);
+  const ids = new Int32Array(n);
+  const labels = new Int32Array(n);
   const mask = new Float32Array(n);
   examples.forEach((e, row) => {
     const length = Math.min(e.ids.length - 1, time);
@@ -116,8 +135,58 @@ export function padBatch(examples: readonly TokenExample[], maxLength: number, p
       mask[row * time + t] = e.mask[t + 1] ? 1 : 0;
     }
   });
-  const shape = [b, time];
-  return { ids: tensor(ids, { shape }), labels: tensor(labels, { shape }), mask: tensor(mask, { shape }) };
+  const batch: TokenBatch = {
+    ids: tensor(ids, { shape: [b, time] }),
+    labels: tensor(labels, { shape: [b, time] }),
+    mask: tensor(mask, { shape: [b, time] }),
+  };
+  if (shape) batch.media = packVectors(examples, time, shape);
+  return batch;
+}
+
+function packVectors(
+  examples: readonly TokenExample[],
+  time: number,
+  { slots, width, perRow }: VectorShape,
+): NonNullable<TokenBatch['media']> {
+  const vectors = new Float32Array(examples.length * perRow * slots * width);
+  examples.forEach((e, row) =>
+    e.vectors?.slice(0, perRow).forEach(({ values }, j) => vectors.set(values, (row * perRow + j) * slots * width)),
+  );
+  return {
+    slots: slotIndices(
+      examples.map((e) => e.vectors ?? []),
+      time,
+      slots,
+      perRow,
+    ),
+    vectors: tensor(vectors, { shape: [examples.length * perRow, slots, width] }),
+  };
+}
+
+/**
+ * For each place of a batch the index of its vector, or -1: int32 [B, time]. Media are numbered row by row, `perRow` to a
+ * row, the `slots` vectors of each in turn. Throws ArgumentError.
+ */
+export function slotIndices(
+  rows: readonly (readonly { at: number }[])[],
+  time: number,
+  slots: number,
+  perRow: number,
+): Tensor {
+  const out = new Int32Array(rows.length * time).fill(-1);
+  rows.forEach((media, row) => {
+    if (media.length > perRow)
+      throw new ArgumentError(
+        'slotIndices',
+        `expected at most ${perRow} media in a sequence, got ${media.length}`,
+        'raise mediaPerRow',
+      );
+    media.forEach(({ at }, j) => {
+      for (let k = 0; k < slots && at + k < time; k++) out[row * time + at + k] = (row * perRow + j) * slots + k;
+    });
+  });
+  return tensor(out, { shape: [rows.length, time] });
 }
 
 /** Windows of one long token sequence: step `i` takes `batchSize` of them, each `time` predictions long. */

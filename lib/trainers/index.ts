@@ -1,14 +1,16 @@
 /** Recipes: one readable file a training stage, on a loop that resumes. */
-export { batchIndices, groupedIndices, padBatch, windowBatch } from './batches';
-export type { TokenBatch, TokenExample } from './batches';
+export { batchIndices, groupedIndices, padBatch, slotIndices, vectorShape, windowBatch } from './batches';
+export type { TokenBatch, TokenExample, VectorShape } from './batches';
 export { memoryContext } from './context';
 export type { TrainContext, TrainMetrics } from './context';
 export { trainDpo } from './dpo';
 export { trainLoop } from './loop';
 export { omniLoss, trainOmni, tunedLanguageModel } from './omni';
 export type { OmniOptions, OmniParts, TextTargets } from './omni';
-export { omniBatch, packStates, slotIndices } from './omni-batch';
-export type { EncodedMedium, OmniBatch, OmniBatchOptions, OmniExample, OmniShape } from './omni-batch';
+export { omniBatch } from './omni-batch';
+export { projectExamples } from './omni-project';
+export type { ProjectOptions } from './omni-project';
+export type { OmniBatch, OmniBatchOptions, OmniExample, OmniShape } from './omni-batch';
 export { optimizerSchema } from './optimizer';
 export type { OptimizerConfig } from './optimizer';
 export type { PreferenceOptions, PreferencePair } from './preference';

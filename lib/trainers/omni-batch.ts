@@ -1,12 +1,13 @@
 /** Batches of sequences with input media and blocks of signal tokens. */
-import { ArgumentError } from '../errors';
 import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import type { MediaStates } from '../models/input-projector';
+import { packStates } from '../models/media-states';
+import type { EncodedMedium } from '../models/media-states';
 import type { BlockPositions } from '../models/omniagent';
 import { MODALITIES, SIGNALS } from '../world/signals';
 import type { Modality } from '../world/signals';
-import { padBatch } from './batches';
+import { padBatch, slotIndices } from './batches';
 import type { TokenBatch, TokenExample } from './batches';
 
 /** A sequence with its media. */
@@ -15,14 +16,6 @@ export interface OmniExample extends TokenExample {
   media: readonly { at: number; medium: number }[];
   /** Whole blocks of signal tokens: the position of the first token, and the caption that the decoder would be given. */
   blocks: readonly { modality: Modality; at: number; caption: string }[];
-}
-
-/** A medium as the joint encoder sees it. */
-export interface EncodedMedium {
-  modality: Modality;
-  /** [length, width] */
-  states: Float32Array;
-  length: number;
 }
 
 /** What a batch is made to. */
@@ -42,53 +35,6 @@ export type MediaBatch = { slots: Tensor; media: MediaStates };
 
 const ints = (values: Int32Array, shape: number[]): Tensor => tensor(values, { shape });
 
-/** For each place of a batch the index of its vector, or -1; media are numbered row by row. */
-export function slotIndices(
-  rows: readonly { media: readonly { at: number }[] }[],
-  time: number,
-  slots: number,
-  perRow: number,
-): Tensor {
-  const out = new Int32Array(rows.length * time).fill(-1);
-  rows.forEach(({ media }, row) => {
-    if (media.length > perRow)
-      throw new ArgumentError(
-        'slotIndices',
-        `expected at most ${perRow} media in a sequence, got ${media.length}`,
-        'raise mediaPerRow',
-      );
-    media.forEach(({ at }, j) => {
-      for (let k = 0; k < slots && at + k < time; k++) out[row * time + at + k] = (row * perRow + j) * slots + k;
-    });
-  });
-  return ints(out, [rows.length, time]);
-}
-
-/** States of media, padded to one length and width: `count` rows, of which those that are null are empty. */
-export function packStates(media: readonly (EncodedMedium | null)[], width: number, length: number): MediaStates {
-  const states = new Float32Array(media.length * length * width);
-  const lengths = new Int32Array(media.length);
-  const modality = new Int32Array(media.length);
-  media.forEach((m, i) => {
-    if (!m) return;
-    const own = m.states.length / m.length;
-    if (own > width || m.length > length)
-      throw new ArgumentError(
-        'packStates',
-        `expected at most ${length} states of width ${width}, got ${m.length} of width ${own}`,
-        'the input projector was made for another encoder',
-      );
-    for (let t = 0; t < m.length; t++) states.set(m.states.subarray(t * own, (t + 1) * own), (i * length + t) * width);
-    lengths[i] = m.length;
-    modality[i] = MODALITIES.indexOf(m.modality);
-  });
-  return {
-    states: tensor(states, { shape: [media.length, length, width] }),
-    lengths: ints(lengths, [media.length]),
-    modality: ints(modality, [media.length]),
-  };
-}
-
 /** The media of a batch whose sequences are padded to `time`. */
 export function mediaBatch(
   examples: readonly OmniExample[],
@@ -100,7 +46,15 @@ export function mediaBatch(
   const media = examples.flatMap((e) =>
     Array.from({ length: mediaPerRow }, (_, j) => (e.media[j] ? store(e.media[j].medium) : null)),
   );
-  return { slots: slotIndices(examples, time, slots, mediaPerRow), media: packStates(media, width, length) };
+  return {
+    slots: slotIndices(
+      examples.map((e) => e.media),
+      time,
+      slots,
+      mediaPerRow,
+    ),
+    media: packStates(media, width, length),
+  };
 }
 
 /** The blocks of one modality in a batch, and the caption's tokens: int32 [R, captionLength]. */

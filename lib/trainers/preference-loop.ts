@@ -83,6 +83,7 @@ export async function trainOnPairs(
     pairBatch(
       rows.map((r) => list[r]),
       model.maxLength,
+      o.vectors,
     );
 
   const state = await trainLoop(context, {

@@ -9,10 +9,11 @@ import type { Responses } from '../losses/sequence';
 import { sequenceSums } from '../losses/sequence';
 import { llama } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
+import { filledInputs } from '../models/omniagent';
 import type { LoraConfig } from '../nn/lora';
 import { jit } from '../runtime/jit';
 import { padBatch } from './batches';
-import type { TokenBatch, TokenExample } from './batches';
+import type { TokenBatch, TokenExample, VectorShape } from './batches';
 import type { OptimizerConfig } from './optimizer';
 
 export interface PreferencePair {
@@ -29,13 +30,15 @@ export interface PreferenceOptions {
   pairs: readonly PreferencePair[];
   /** Held-out pairs; accuracies and margins on them are logged as eval_rewards/.... */
   heldOut: readonly PreferencePair[];
+  /** The shape of the examples' media, if any has some: `vectorShape`. */
+  vectors?: VectorShape;
   seed: number;
   device?: string;
 }
 
-/** Pairs as one padded batch [2B, T]: the chosen responses first. */
-export const pairBatch = (pairs: readonly PreferencePair[], maxLength: number): TokenBatch =>
-  padBatch([...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)], maxLength);
+/** Pairs as one padded batch [2B, T]: the chosen responses first. `vectors` is the shape of their media, if any has some. */
+export const pairBatch = (pairs: readonly PreferencePair[], maxLength: number, vectors?: VectorShape): TokenBatch =>
+  padBatch([...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)], maxLength, vectors);
 
 /** Token log-probabilities of both halves of a pair batch. */
 export function pairLogProbs(
@@ -43,7 +46,7 @@ export function pairLogProbs(
   config: LlamaConfig,
   b: TokenBatch,
 ): { chosen: Responses; rejected: Responses } {
-  const logProbs = tokenLogProbs(llama(params, config, { ids: b.ids }), b.labels);
+  const logProbs = tokenLogProbs(llama(params, config, filledInputs(params, b)), b.labels);
   const half = b.ids.shape[0] / 2;
   const part = (from: number): Responses => ({
     logProbs: logProbs.slice([from, from + half]),
@@ -79,6 +82,7 @@ export async function referenceSums(
       pairBatch(
         batch.map((r) => pairs[r]),
         o.model.maxLength,
+        o.vectors,
       ),
     );
     for (const side of ['chosen', 'rejected'] as const) {

@@ -22,8 +22,13 @@ export interface AttributeAccuracy {
 const ATTRIBUTES = ['shape', 'colour', 'size', 'place', 'motion'] as const;
 type Attribute = (typeof ATTRIBUTES)[number];
 
-const agrees = (attribute: Attribute, a: SceneObject, b: SceneObject): boolean =>
-  attribute === 'place' ? a.cell[0] === b.cell[0] && a.cell[1] === b.cell[1] : a[attribute] === b[attribute];
+/** What was found of an object; from a text perhaps not everything. Motion that is not told is none. */
+type Found = Partial<SceneObject>;
+
+const agrees = (attribute: Attribute, a: SceneObject, b: Found): boolean =>
+  attribute === 'place'
+    ? a.cell[0] === b.cell?.[0] && a.cell[1] === b.cell[1]
+    : a[attribute] === (attribute === 'motion' ? (b.motion ?? 'still') : b[attribute]);
 
 /** All ways to give each of `n` expected objects another one of `m` found ones, or none (-1). */
 function* assignments(n: number, m: number, taken: readonly number[] = []): Generator<readonly number[]> {
@@ -42,13 +47,14 @@ function* assignments(n: number, m: number, taken: readonly number[] = []): Gene
  */
 export function attributeAccuracy(
   expected: readonly SceneObject[],
-  found: readonly SceneObject[],
+  found: readonly Found[],
   { motion = false }: { motion?: boolean } = {},
 ): AttributeAccuracy {
   const attributes = motion ? ATTRIBUTES : ATTRIBUTES.slice(0, 4);
   let best: number[] = attributes.map(() => 0);
   let most = -1;
-  for (const partners of assignments(expected.length, found.length)) {
+  // A rambling text may tell of any number of objects.
+  for (const partners of assignments(expected.length, Math.min(found.length, 8))) {
     const hits = attributes.map(
       (a) => expected.filter((object, i) => partners[i] >= 0 && agrees(a, object, found[partners[i]])).length,
     );

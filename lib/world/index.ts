@@ -1,5 +1,5 @@
 /** OmniWorld: a procedural world whose every sample can be checked. See README.md beside this file. */
-export { callFor, composeAnswer } from './answers';
+export { callFor, composeAnswer, PLAN_CHECKS } from './answers';
 export { encodeChat, formatChat, segmentsOf } from './chat';
 export type { EncodeChatOptions, EncodedChat, Encoder, MediaSlots, Message, Role } from './chat';
 export { documents, makeDocument, tokenizerTexts } from './corpus';
@@ -53,7 +53,7 @@ export { parseCall, parseResponse, readParts, readSteps, renderDraft } from './r
 export type { Draft, ParsedCall, ParsedResponse, Part } from './response';
 export { drawScene, objectsCode, objectSchema, sceneSchema } from './scene';
 export type { Scene, SceneObject } from './scene';
-export { attributeScore, runCall, scoreResponse } from './score';
+export { attributeScore, runCall, scoreResponse, statesAnswer } from './score';
 export type { Scores } from './score';
 export { searchArticles, webSearch } from './search';
 export { ADDED_TOKENS, CHAT_TOKENS, MODALITIES, SEGMENTS, SIGNALS, SIGNAL_TOKENS } from './signals';
@@ -62,3 +62,7 @@ export { SPLITS, splitOf } from './splits';
 export type { Split } from './splits';
 export { SUM_KINDS } from './sums';
 export { Wording } from './wording';
+export { findBlocks } from './blocks';
+export type { BlockSearch } from './blocks';
+export { captionObjects, makeMediaCaption, shownObjects, targetCaption } from './captions';
+export type { MediaCaption } from './captions';

@@ -31,6 +31,7 @@ export function makePreference(book: Encyclopaedia, category: Category, split: S
     split,
     corruption,
     prompt,
+    media: record.media,
     images: record.media.image?.role === 'input' ? [record.media.image] : [],
     chosen: response,
     rejected,

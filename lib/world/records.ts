@@ -73,6 +73,12 @@ const mediumSchema = z.strictObject({
   file: z.string().optional(),
 });
 
+const mediaSchema = z.strictObject({
+  image: mediumSchema.optional(),
+  audio: mediumSchema.optional(),
+  video: mediumSchema.optional(),
+});
+
 const turnSchema = z.strictObject({
   from: z.enum(['human', 'gpt', 'tool']),
   value: z.string(),
@@ -89,11 +95,7 @@ export const instructionSchema = z.strictObject({
   split: z.enum(SPLITS),
   input_modalities: z.array(anyModality),
   output_modalities: z.array(anyModality),
-  media: z.strictObject({
-    image: mediumSchema.optional(),
-    audio: mediumSchema.optional(),
-    video: mediumSchema.optional(),
-  }),
+  media: mediaSchema,
   conversations: z.array(turnSchema).min(2),
   plan: z.array(z.string()),
   tool_calls: z.array(
@@ -117,6 +119,7 @@ export const preferenceSchema = z.strictObject({
   split: z.enum(SPLITS),
   corruption: z.enum(CORRUPTIONS),
   prompt: z.array(messageSchema).min(1),
+  media: mediaSchema,
   /** Scenes of the pictures in the prompt. */
   images: z.array(mediumSchema),
   chosen: z.array(messageSchema).min(1),

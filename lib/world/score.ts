@@ -59,7 +59,7 @@ const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\
  * Whether the text states the answer, as a whole word or number. The answer to a sum has to follow "is" (or "=", ":"):
  * the question's own numbers, said again, do not count.
  */
-function statesAnswer(text: string, answer: string, ofSum: boolean): boolean {
+export function statesAnswer(text: string, answer: string, ofSum: boolean): boolean {
   const before = ofSum ? '(?:\\bis|=|:)\\s*' : '(?<![\\w.])';
   return new RegExp(`${before}${escape(answer)}(?!\\w|\\.\\d)`).test(text);
 }

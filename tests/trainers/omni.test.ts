@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { tensor, treeMap } from '../../lib';
 import type { Tensor } from '../../lib';
 import { llamaInit, outputProjectorsInit } from '../../lib/models';
-import type { LlamaConfig, OutputProjectorConfig } from '../../lib/models';
+import type { EncodedMedium, LlamaConfig, OutputProjectorConfig } from '../../lib/models';
 import { inputProjectorInit } from '../../lib/models';
 import { embedding, normal, Random } from '../../lib/nn';
 import { memoryContext, optimizerSchema, toHost, trainStage1, trainStage2, trainStage3 } from '../../lib/trainers';
-import type { EncodedMedium, OmniExample, TextTargets } from '../../lib/trainers';
+import type { OmniExample, TextTargets } from '../../lib/trainers';
 import { MODALITIES, SIGNALS } from '../../lib/world';
 import type { Modality } from '../../lib/world';
 

@@ -1,30 +1,39 @@
 /**
- * OmniWorld's data as tokens: the tokenizer, the backbone's corpus, instructions, preference pairs (chosen and rejected
- * files in one order), and the 300 evaluation samples.
+ * OmniWorld's data as tokens: the tokenizer, the backbone's corpus, captions of media (stage 1) and for media (stage 2),
+ * instructions (stage 3), preference pairs (stage 4; chosen and rejected files in one order), and the 300 evaluation
+ * samples. Input media are kept as their scenes; what trains on them renders and encodes them.
  */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
 import type { HostTensor } from '../../graph/dtype';
+import type { Tokenizer } from '../../io/tokenizer';
 import { trainTokenizer } from '../../io/tokenizer-train';
 import { defineExperiment } from '../../pipeline/experiment';
-import type { TokenExample } from '../../trainers/batches';
 import {
   ADDED_TOKENS,
+  CHAT_TOKENS,
   documents,
   encodeChat,
   evaluationSet,
+  findBlocks,
   instructions,
   makeEncyclopaedia,
+  makeMediaCaption,
   preferences,
+  SIGNALS,
+  targetCaption,
   tokenizerTexts,
   toMessages,
 } from '../../world';
-import type { Message, Split } from '../../world';
-import { packExamples } from './examples';
+import type { InstructionRecord, Message, Modality, Oracle, Split } from '../../world';
+import { packExamples, storedMedia } from './examples';
+import type { SceneExample } from './examples';
 import { profileSizes, worldSchema } from './sizes';
 
 const VALIDATION_DOCUMENTS = 500;
+/** Held-out captions, and held-out instructions for the agent's evaluation. */
+const HELD_OUT_CAPTIONS = 300;
 /** Texts that the tokenizer is trained on: documents and instructions, half and half. */
 const TOKENIZER_TEXTS = 10000;
 
@@ -45,7 +54,13 @@ export const data = defineExperiment({
     });
     await tokenizer.save(path.join(ctx.dir, 'tokenizer'));
 
-    const total = world.documents + world.instructions + world.preferences + world.heldOutPairs + 300;
+    const total =
+      world.documents +
+      VALIDATION_DOCUMENTS +
+      2 * (world.captions + HELD_OUT_CAPTIONS) +
+      world.instructions +
+      2 * (world.preferences + world.heldOutPairs) +
+      300;
     let done = 0;
     const advance = (): void => {
       if (++done % 200 === 0) ctx.progress(done, total);
@@ -73,34 +88,94 @@ export const data = defineExperiment({
     );
 
     let longest = 0;
-    const encode = (messages: readonly Message[]): TokenExample => {
-      const { tokens, lossMask } = encodeChat(tokenizer, messages);
+    const encode = (
+      messages: readonly Message[],
+      media: InstructionRecord['media'],
+      oracle: Pick<Oracle, 'objects' | 'motion'>,
+    ): SceneExample => {
+      const { tokens, lossMask, media: slots } = encodeChat(tokenizer, messages, { slots: world.slots });
       longest = Math.max(longest, tokens.length);
       advance();
-      return { ids: tokens, mask: lossMask };
+      return {
+        ids: tokens,
+        mask: lossMask,
+        media: slots.map(({ modality, at }) => ({ at, medium: { modality, scene: media[modality]!.scene } })),
+        blocks: findBlocks(tokenizer, tokens).blocks.map((b) => ({ ...b, caption: targetCaption(b.modality, oracle) })),
+      };
     };
-    const train = Array.from(instructions(book, 'train', world.instructions), (i) => encode(toMessages(i.record)));
-    await store('instructions', packExamples(train));
+    const storeExamples = async (name: string, examples: readonly SceneExample[]): Promise<void> => {
+      await store(name, packExamples(examples));
+      const media = storedMedia(examples);
+      hash.update(JSON.stringify(media));
+      await ctx.saveJson(`${name}_media`, media);
+    };
+
+    // Stage 1: a medium, then its description. Stage 2: a description, then the signal tokens of a medium.
+    const { begin, end } = CHAT_TOKENS;
+    const [opens, closes] = [tokenizer.id(begin), tokenizer.id(end)];
+    for (const [split, count, suffix] of [
+      ['train', world.captions, ''],
+      ['test', HELD_OUT_CAPTIONS, '_test'],
+    ] as const) {
+      const encoding: SceneExample[] = [];
+      const decoding: SceneExample[] = [];
+      for (let i = 0; i < count; i++) {
+        const { modality, scene, text } = makeMediaCaption(book.seed, split, i);
+        const described = [...tokenizer.encode(text), closes];
+        const head = [opens, ...slotTokens(tokenizer, modality, world.slots)];
+        encoding.push({
+          ids: [...head, ...described],
+          mask: [...head.map(() => 0), ...described.map(() => 1)],
+          media: [{ at: 2, medium: { modality, scene } }],
+          blocks: [],
+        });
+        const other = makeMediaCaption(book.seed, split, i, 'signal');
+        const words = tokenizer.encode(other.text);
+        const block = SIGNALS[other.modality].tokens.map((t) => tokenizer.id(t));
+        decoding.push({
+          ids: [opens, ...words, ...block, closes],
+          mask: [0, ...words.map(() => 1), ...block.map(() => 1), 1],
+          media: [],
+          blocks: [
+            {
+              modality: other.modality,
+              at: 1 + words.length,
+              // A picture's and a sound's description tells no motion: theirs is none.
+              caption: targetCaption(other.modality, { objects: other.scene.objects, motion: true }),
+            },
+          ],
+        });
+        advance();
+        advance();
+      }
+      await storeExamples(`encoding${suffix}`, encoding);
+      await storeExamples(`decoding${suffix}`, decoding);
+    }
+
+    const train = Array.from(instructions(book, 'train', world.instructions), (i) =>
+      encode(toMessages(i.record), i.record.media, i.oracle),
+    );
+    await storeExamples('instructions', train);
 
     const pairs = async (name: string, split: Split, count: number): Promise<Record<string, number>> => {
-      const chosen: TokenExample[] = [];
-      const rejected: TokenExample[] = [];
+      const chosen: SceneExample[] = [];
+      const rejected: SceneExample[] = [];
       const corruptions: Record<string, number> = {};
       for (const p of preferences(book, split, count)) {
-        chosen.push(encode([...p.prompt, ...p.chosen]));
-        rejected.push(encode([...p.prompt, ...p.rejected]));
+        chosen.push(encode([...p.prompt, ...p.chosen], p.media, p.oracle));
+        rejected.push(encode([...p.prompt, ...p.rejected], p.media, p.oracle));
         corruptions[p.corruption] = (corruptions[p.corruption] ?? 0) + 1;
       }
-      await store(`${name}_chosen`, packExamples(chosen));
-      await store(`${name}_rejected`, packExamples(rejected));
+      await storeExamples(`${name}_chosen`, chosen);
+      await storeExamples(`${name}_rejected`, rejected);
       return corruptions;
     };
     const corruptions = await pairs('preferences', 'train', world.preferences);
     await pairs('preferences_validation', 'validation', world.heldOutPairs);
 
     const samples = evaluationSet(book);
-    const evaluation = samples.map((s) => encode(toMessages(s.record)));
-    await store('evaluation', packExamples(evaluation));
+    const evaluation = samples.map((s) => encode(toMessages(s.record), s.record.media, s.oracle));
+    await storeExamples('evaluation', evaluation);
     await ctx.saveJson('evaluation', {
       ids: samples.map((s) => s.record.id),
       categories: samples.map((s) => s.record.category),
@@ -122,3 +197,9 @@ export const data = defineExperiment({
     };
   },
 });
+
+/** <|image|>, slots, <|media_end|>. */
+function slotTokens(tokenizer: Tokenizer, modality: Modality, slots: number): number[] {
+  const [open, close] = [CHAT_TOKENS[modality], CHAT_TOKENS.mediaEnd].map((t) => tokenizer.id(t));
+  return [open, ...new Array<number>(slots).fill(tokenizer.id(CHAT_TOKENS.slot)), close];
+}

@@ -1,80 +1,128 @@
-/** Loading what earlier stages left: data, the backbone, and models with their adapters merged. */
-import { tensor } from '../../graph/tensor';
-import type { Tensor } from '../../graph/tensor';
-import { evaluate } from '../../graph/tensor';
-import { tensorsOf } from '../../graph/tree';
-import type { LabelledExample } from '../../eval/perplexity';
+/** Loading what earlier stages left: data, the backbone, the frozen parts, and models with their adapters merged. */
+import { perplexities, sampleLosses } from '../../eval/perplexity';
+import { ArgumentError } from '../../errors';
+import { projectMedia } from '../../generate/omni';
+import type { OmniModel } from '../../generate/omni';
+import { loadParams, noNoise } from '../../io/params';
+import { Tokenizer } from '../../io/tokenizer';
+import { loadDecoder } from '../../models/decoder-folder';
+import type { Decoder } from '../../models/decoder';
+import { encodeMedia } from '../../models/joint-encoder';
+import type { JointEncoder } from '../../models/joint-encoder';
 import { llamaInit } from '../../models/llama';
 import type { LlamaConfig, LlamaParams } from '../../models/llama';
-import { fromPeftNames, mergeLora, toPeftNames } from '../../nn/lora';
-import type { LoraConfig } from '../../nn/lora';
-import { replaceModules } from '../../nn/modules';
-import type { Context } from '../../pipeline/context';
+import type { EncodedMedium } from '../../models/media-states';
 import type { Run } from '../../pipeline/run-result';
-import type { Tuned } from '../../trainers/sft';
-import { fromHost, toHost } from '../../trainers/state';
+import { vectorShape } from '../../trainers/batches';
+import type { TokenExample } from '../../trainers/batches';
+import type { OmniExample } from '../../trainers/omni-batch';
 import type { PreferencePair } from '../../trainers/preference';
-import { unpackExamples } from './examples';
+import { MODALITIES, renderMedium } from '../../world';
+import type { Modality } from '../../world';
+import { joinMedia, unpackExamples } from './examples';
+import type { SceneMedium, StoredMedia } from './examples';
 
-const noNoise = { normals: (n: number) => new Float32Array(n), uniforms: (n: number) => new Float32Array(n) };
-
-export const loadExamples = async (data: Run, name: string) =>
-  unpackExamples(data.file(`${name}.safetensors`), await data.load(name));
-
-export async function loadPairs(data: Run, name: string): Promise<PreferencePair[]> {
-  const [chosen, rejected] = [await loadExamples(data, `${name}_chosen`), await loadExamples(data, `${name}_rejected`)];
-  return chosen.map((c, i) => ({ chosen: c, rejected: rejected[i] }));
+/** Examples whose media are numbers into `media`. */
+export interface MediaExamples {
+  examples: OmniExample[];
+  media: SceneMedium[];
 }
 
-export async function loadEvaluation(data: Run): Promise<LabelledExample[]> {
-  const { categories } = await data.loadJson<{ categories: string[] }>('evaluation');
-  return (await loadExamples(data, 'evaluation')).map((e, i) => ({ ...e, category: categories[i] }));
+export const loadOmniExamples = async (data: Run, name: string): Promise<MediaExamples> =>
+  joinMedia(
+    unpackExamples(data.file(`${name}.safetensors`), await data.load(name)),
+    await data.loadJson<StoredMedia>(`${name}_media`),
+  );
+
+export const loadTokenizer = (data: Run): Tokenizer => Tokenizer.load(data.file('tokenizer'));
+
+export const loadBackbone = (run: Run, config: LlamaConfig): Promise<LlamaParams> =>
+  loadParams(run.file('model.safetensors'), llamaInit(noNoise, config));
+
+/** Folders of the frozen parts, in the runs that made them. */
+export const encoderFolder = (run: Run): string => run.file('encoder');
+export const decoderFolder = (run: Run): string => run.file('decoder');
+
+export async function loadDecoders(parent: (name: string) => Run): Promise<Record<Modality, Decoder>> {
+  const list: [Modality, Decoder][] = [];
+  for (const m of MODALITIES) list.push([m, await loadDecoder(decoderFolder(parent(`omniagent/stage0_${m}`)))]);
+  return Object.fromEntries(list) as Record<Modality, Decoder>;
 }
 
-export async function loadBackbone(run: Run, config: LlamaConfig): Promise<LlamaParams> {
-  return fromHost(run.file('model.safetensors'), llamaInit(noNoise, config), await run.load('model'));
-}
-
-/** PEFT's layout: adapter_model.safetensors beside adapter_config.json. */
-export async function saveAdapter(ctx: Context<unknown>, { adapter, modules }: Tuned, lora: LoraConfig): Promise<void> {
-  const names = Object.keys(modules).map((path) => path.split('.').at(-2)!);
-  const prefixed = Object.fromEntries(Object.entries(modules).map(([path, t]) => [PREFIX + path, t]));
-  await ctx.save('adapter_model', await toHost({ ...toPeftNames(adapter), ...prefixed }), { format: 'pt' });
-  await ctx.saveJson('adapter_config', {
-    peft_type: 'LORA',
-    task_type: 'CAUSAL_LM',
-    r: lora.rank,
-    lora_alpha: lora.alpha,
-    lora_dropout: 0,
-    target_modules: lora.targets,
-    modules_to_save: names.length ? names : null,
-    bias: 'none',
-    fan_in_fan_out: false,
-  });
-}
-
-const PREFIX = 'base_model.model.';
-
-/** The model with an adapter merged into its weights, and its modules replaced, as concrete values. */
-export const mergeTuned = (params: LlamaParams, { adapter, modules }: Tuned, lora: LoraConfig): Promise<LlamaParams> =>
-  realize(mergeLora(replaceModules(params, modules), adapter, lora));
-
-/** The model with the adapter of a run merged. */
-export async function mergeAdapter(params: LlamaParams, run: Run): Promise<LlamaParams> {
-  const updates: Record<string, Tensor> = {};
-  const modules: Record<string, Tensor> = {};
-  for (const [name, t] of Object.entries(await run.load('adapter_model'))) {
-    const value = tensor(t.data, { shape: t.shape, dtype: t.dtype });
-    if (/\.lora_[AB]\.weight$/.test(name)) updates[name] = value;
-    else modules[name.slice(PREFIX.length)] = value;
+/** Renders and encodes media, as far as examples use them. */
+export async function encodeScenes(
+  encoder: JointEncoder,
+  { examples, media }: MediaExamples,
+  options: { device?: string; onProgress?: (done: number, total: number) => void } = {},
+): Promise<(medium: number) => EncodedMedium> {
+  const used = [...new Set(examples.flatMap((e) => e.media.map((m) => m.medium)))].sort((a, b) => a - b);
+  const encoded = new Map<number, EncodedMedium>();
+  // In pieces, so that rendered media do not pile up.
+  for (let at = 0; at < used.length; at += 512) {
+    const piece = used.slice(at, at + 512);
+    const found = await encodeMedia(
+      encoder,
+      piece.map((i) => renderMedium(media[i].modality, media[i].scene)),
+      { device: options.device },
+    );
+    found.forEach((e, k) =>
+      encoded.set(piece[k], { modality: media[piece[k]].modality, states: e.tokens, length: e.length }),
+    );
+    options.onProgress?.(Math.min(at + 512, used.length), used.length);
   }
-  const config = await run.loadJson<{ r: number; lora_alpha: number; target_modules: string[] }>('adapter_config');
-  const lora = { rank: config.r, alpha: config.lora_alpha, targets: config.target_modules };
-  return mergeTuned(params, { adapter: fromPeftNames(updates), modules }, lora);
+  return (medium) => {
+    const found = encoded.get(medium);
+    if (!found) throw new ArgumentError('encodeScenes', `medium ${medium} was not encoded`, 'encode its examples');
+    return found;
+  };
 }
 
-/** Parameters given as expressions, computed. */
-async function realize<P>(params: P): Promise<P> {
-  await evaluate(...tensorsOf(params).map((t) => t.tensor));
-  return params;
+/** Examples with the projector's vectors of their media: what language-model losses alone need. */
+export async function fillExamples(
+  model: Pick<OmniModel, 'input' | 'encoder'>,
+  data: MediaExamples,
+  device?: string,
+): Promise<TokenExample[]> {
+  const store = await encodeScenes(model.encoder!, data, { device });
+  const used = [...new Set(data.examples.flatMap((e) => e.media.map((m) => m.medium)))];
+  const vectors = await projectMedia(model.input!, used.map(store), device);
+  const byMedium = new Map(used.map((medium, i) => [medium, vectors[i]]));
+  return data.examples.map(({ ids, mask, media }) => ({
+    ids,
+    mask,
+    vectors: media.map(({ at, medium }) => ({ at, values: byMedium.get(medium)! })),
+  }));
+}
+
+/** Perplexities of a language model on the evaluation set, whose media `agent` turns into vectors. */
+export async function measurePerplexities(
+  data: Run,
+  params: LlamaParams,
+  config: LlamaConfig,
+  agent: Pick<OmniModel, 'input' | 'encoder'>,
+  device?: string,
+): Promise<Record<string, number>> {
+  const { categories } = await data.loadJson<{ categories: string[] }>('evaluation');
+  const filled = await fillExamples(agent, await loadOmniExamples(data, 'evaluation'), device);
+  const { slots, outWidth } = agent.input!.config;
+  const losses = await sampleLosses(
+    params,
+    config,
+    filled.map((e, i) => ({ ...e, category: categories[i] })),
+    { vectors: vectorShape(filled, slots, outWidth), device },
+  );
+  return perplexities(losses);
+}
+
+/** Pairs with the vectors of their media. */
+export async function loadPairs(
+  data: Run,
+  name: string,
+  model: Pick<OmniModel, 'input' | 'encoder'>,
+  device?: string,
+): Promise<PreferencePair[]> {
+  const filled = await fillExamples(model, await loadOmniExamples(data, `${name}_chosen`), device);
+  const rejected = unpackExamples(data.file(`${name}_rejected.safetensors`), await data.load(`${name}_rejected`));
+  // Both have the same prompt, and so the same media at the same places.
+  return filled.map((chosen, i) => ({ chosen, rejected: { ...rejected[i], vectors: chosen.vectors } }));
 }

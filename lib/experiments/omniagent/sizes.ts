@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { ArgumentError } from '../../errors';
 import { llamaSizes } from '../../models/llama';
+import { llamaSchema } from '../../models/llama-config';
+import { inputProjectorSchema } from '../../models/input-projector';
+import { outputProjectorSchema } from '../../models/output-projector';
 import type { Profile } from '../../pipeline/profile';
 import { optimizerSchema } from '../../trainers/optimizer';
 
@@ -9,27 +12,19 @@ export const worldSchema = z.strictObject({
   /** Places in the encyclopaedia. */
   places: z.number().int().min(3),
   documents: z.number().int().positive(),
+  /** Captions for each of stages 1 and 2. */
+  captions: z.number().int().positive(),
   instructions: z.number().int().positive(),
   preferences: z.number().int().positive(),
   /** Preference pairs of the validation split. */
   heldOutPairs: z.number().int().positive(),
   vocabulary: z.number().int().positive(),
+  /** Slot tokens of an input medium. */
+  slots: z.number().int().positive(),
 });
 export type WorldSizes = z.infer<typeof worldSchema>;
 
-export const modelSchema = z.strictObject({
-  vocabSize: z.number().int().positive(),
-  width: z.number().int().positive(),
-  layers: z.number().int().positive(),
-  heads: z.number().int().positive(),
-  kvHeads: z.number().int().positive(),
-  hidden: z.number().int().positive(),
-  maxLength: z.number().int().positive(),
-  ropeBase: z.number().positive(),
-  normEpsilon: z.number().positive(),
-  tieEmbeddings: z.boolean(),
-  checkpointBlocks: z.boolean().optional(),
-});
+export const modelSchema = llamaSchema;
 
 export const loraSchema = z.strictObject({
   rank: z.number().int().positive(),
@@ -47,11 +42,25 @@ const targets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj',
 /** The signal tokens are new to the backbone, so supervised tuning learns embeddings and head whole. */
 const modulesToSave = ['embed_tokens', 'lm_head'];
 
+/** Of a projector; what it joins gives the rest of its configuration. */
+export const inputSizesSchema = inputProjectorSchema.pick({ width: true, heads: true, hidden: true, layers: true });
+export const outputSizesSchema = outputProjectorSchema.pick({
+  width: true,
+  heads: true,
+  hidden: true,
+  encoderLayers: true,
+  decoderLayers: true,
+});
+
 interface Sizes {
   world: WorldSizes;
   model: z.infer<typeof modelSchema>;
   time: number;
   pretrain: z.infer<typeof optimizerSchema>;
+  inputProjector: z.infer<typeof inputSizesSchema>;
+  outputProjector: z.infer<typeof outputSizesSchema>;
+  stage1: z.infer<typeof optimizerSchema>;
+  stage2: z.infer<typeof optimizerSchema>;
   sft: z.infer<typeof optimizerSchema>;
   sftLora: z.infer<typeof loraSchema>;
   preference: z.infer<typeof optimizerSchema>;
@@ -59,7 +68,16 @@ interface Sizes {
 }
 
 const smoke: Sizes = {
-  world: { places: 30, documents: 5000, instructions: 2400, preferences: 960, heldOutPairs: 96, vocabulary: 1024 },
+  world: {
+    places: 30,
+    documents: 5000,
+    captions: 2400,
+    instructions: 2400,
+    preferences: 960,
+    heldOutPairs: 96,
+    vocabulary: 1024,
+    slots: 8,
+  },
   model: { ...llamaSizes['1m'], layers: 2, vocabSize: 1024, maxLength: 448 },
   time: 128,
   pretrain: optimizer({
@@ -70,6 +88,10 @@ const smoke: Sizes = {
     betas: [0.9, 0.95],
     checkpointEvery: 50,
   }),
+  inputProjector: { width: 64, heads: 4, hidden: 256, layers: 2 },
+  outputProjector: { width: 64, heads: 4, hidden: 256, encoderLayers: 1, decoderLayers: 1 },
+  stage1: optimizer({ learningRate: 3e-3, batchSize: 16, steps: 100, checkpointEvery: 50 }),
+  stage2: optimizer({ learningRate: 3e-3, batchSize: 16, steps: 80, checkpointEvery: 50 }),
   sft: optimizer({ learningRate: 4e-3, batchSize: 8, steps: 200, checkpointEvery: 50 }),
   sftLora: { rank: 16, alpha: 32, targets, modulesToSave },
   preference: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 60, warmupRatio: 0.1, checkpointEvery: 20 }),
@@ -77,17 +99,30 @@ const smoke: Sizes = {
 };
 
 const laptop: Sizes = {
-  world: { places: 60, documents: 40000, instructions: 18000, preferences: 12000, heldOutPairs: 480, vocabulary: 1536 },
+  world: {
+    places: 60,
+    documents: 40000,
+    captions: 9600,
+    instructions: 18000,
+    preferences: 12000,
+    heldOutPairs: 480,
+    vocabulary: 1536,
+    slots: 8,
+  },
   model: { ...llamaSizes['4m'], vocabSize: 1536, maxLength: 448 },
   time: 128,
   pretrain: optimizer({
     learningRate: 2e-3,
     batchSize: 8,
-    steps: 2000,
+    steps: 1500,
     weightDecay: 0.1,
     betas: [0.9, 0.95],
     checkpointEvery: 200,
   }),
+  inputProjector: { width: 128, heads: 4, hidden: 512, layers: 3 },
+  outputProjector: { width: 128, heads: 4, hidden: 512, encoderLayers: 2, decoderLayers: 2 },
+  stage1: optimizer({ learningRate: 2e-3, batchSize: 16, steps: 400, checkpointEvery: 100 }),
+  stage2: optimizer({ learningRate: 2e-3, batchSize: 16, steps: 300, checkpointEvery: 100 }),
   sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 800, checkpointEvery: 100 }),
   sftLora: { rank: 32, alpha: 64, targets, modulesToSave },
   preference: optimizer({ learningRate: 2e-4, batchSize: 8, steps: 200, warmupRatio: 0.1, checkpointEvery: 50 }),
@@ -98,10 +133,12 @@ const gpu: Sizes = {
   world: {
     places: 180,
     documents: 400000,
+    captions: 200000,
     instructions: 120000,
     preferences: 64400,
     heldOutPairs: 1920,
     vocabulary: 4096,
+    slots: 8,
   },
   model: { ...llamaSizes['100m'], vocabSize: 4096 },
   time: 256,
@@ -113,6 +150,10 @@ const gpu: Sizes = {
     betas: [0.9, 0.95],
     checkpointEvery: 500,
   }),
+  inputProjector: { width: 384, heads: 6, hidden: 1536, layers: 6 },
+  outputProjector: { width: 512, heads: 4, hidden: 2048, encoderLayers: 4, decoderLayers: 4 },
+  stage1: optimizer({ learningRate: 1e-3, batchSize: 64, steps: 3000, checkpointEvery: 500 }),
+  stage2: optimizer({ learningRate: 2e-4, batchSize: 64, steps: 3000, checkpointEvery: 500 }),
   sft: optimizer({ learningRate: 2e-4, batchSize: 32, steps: 8000, checkpointEvery: 500 }),
   sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
   preference: optimizer({ learningRate: 5e-6, batchSize: 32, steps: 6000, warmupRatio: 0.1, checkpointEvery: 500 }),

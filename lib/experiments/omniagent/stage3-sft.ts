@@ -1,35 +1,192 @@
-/** Stage 3: supervised fine-tuning (a LoRA adapter, embeddings and head) on the instructions, in text form (see world/README.md). */
+/** Stage 3: instruction tuning of adapter, embeddings, head and projectors; then the whole agent is measured. */
 import { z } from 'zod';
-import { perplexities, sampleLosses } from '../../eval/perplexity';
+import { taskMetrics } from '../../eval/agent-tasks';
+import { answerSamples } from '../../eval/answer-samples';
+import { attributeMetrics, mediaAttributes } from '../../eval/media-attributes';
+import type { GeneratedMedium } from '../../eval/media-attributes';
+import { releaseMediaPrograms } from '../../generate/diffusion';
+import { decodeBlocks } from '../../generate/omni';
+import type { OmniModel } from '../../generate/omni';
+import { concat } from '../../graph/tensor';
+import { countElements } from '../../graph/tree';
+import { loadEncoder, releaseEncoder } from '../../models/joint-encoder';
+import { loadOmniAgentParts, saveOmniAgent } from '../../models/omniagent-folder';
+import { mergePeft } from '../../models/peft-folder';
 import { defineExperiment } from '../../pipeline/experiment';
 import { optimizerSchema } from '../../trainers/optimizer';
-import { sft } from '../../trainers/sft';
-import { loadBackbone, loadEvaluation, loadExamples, mergeTuned, saveAdapter } from './load';
-import { loraSchema, modelSchema, profileSizes } from './sizes';
+import { trainStage3 } from '../../trainers/stage3-sft';
+import { evaluationSet, makeEncyclopaedia, MODALITIES, shownObjects, targetCaption } from '../../world';
+import { illustrate } from './illustrate';
+import {
+  decoderFolder,
+  encoderFolder,
+  encodeScenes,
+  loadDecoders,
+  loadOmniExamples,
+  measurePerplexities,
+} from './load';
+import { saveSamples } from './samples';
+import type { Sample } from './samples';
+import { loraSchema, modelSchema, profileSizes, worldSchema } from './sizes';
+import { captionTokensOf, decoderParents, textTargets } from './stage2-decode';
 
 export const stage3 = defineExperiment({
   name: 'omniagent/stage3_sft',
-  description: 'LoRA fine-tuning on instructions',
+  description: 'instruction tuning: LoRA, embeddings, head and projectors',
   module: __filename,
-  parents: ['omniagent/data', 'omniagent/stage0_backbone'],
-  schema: z.strictObject({ model: modelSchema, lora: loraSchema, optimizer: optimizerSchema }),
+  parents: [
+    'omniagent/data',
+    'omniagent/stage0_encoder',
+    ...decoderParents,
+    'omniagent/stage1_encode',
+    'omniagent/stage2_decode',
+  ],
+  schema: z.strictObject({
+    model: modelSchema,
+    lora: loraSchema,
+    optimizer: optimizerSchema,
+    alignWeight: z.number().min(0),
+    /** Share of the learning rate for the projectors. */
+    projectorRate: z.number().positive(),
+    world: worldSchema.pick({ places: true, slots: true }),
+  }),
   config: (profile) => {
-    const { model, sft: optimizer, sftLora: lora } = profileSizes(profile);
-    return { model, lora, optimizer };
+    const { model, world, sft: optimizer, sftLora: lora } = profileSizes(profile);
+    const { places, slots } = world;
+    // NExT-GPT: 2e-4 for the adapter, 2e-5 for the projectors, which start trained. Here they have had minutes, not days.
+    return { model, lora, optimizer, alignWeight: 1, projectorRate: 0.5, world: { places, slots } };
   },
   async run(ctx) {
-    const { model, lora } = ctx.config;
+    const { model, lora, optimizer, world } = ctx.config;
+    const { device, seed } = ctx;
     const data = ctx.parent('omniagent/data');
-    const base = await loadBackbone(ctx.parent('omniagent/stage0_backbone'), model);
-    const evaluation = await loadEvaluation(data);
-    const before = perplexities(await sampleLosses(base, model, evaluation, { device: ctx.device }));
-    const examples = await loadExamples(data, 'instructions');
-    const { modulesToSave } = lora;
-    const tuned = await sft(ctx, { ...ctx.config, modulesToSave, base, examples, seed: ctx.seed, device: ctx.device });
-    await saveAdapter(ctx, tuned, lora);
+    const encode = await loadOmniAgentParts(ctx.parent('omniagent/stage1_encode').dir);
+    const decode = await loadOmniAgentParts(ctx.parent('omniagent/stage2_decode').dir);
+    const { base } = decode.llama;
+    const frozen = {
+      encoder: encoderFolder(ctx.parent('omniagent/stage0_encoder')),
+      decoders: Object.fromEntries(MODALITIES.map((m) => [m, decoderFolder(ctx.parent(`omniagent/stage0_${m}`))])),
+    };
+    const encoder = await loadEncoder(frozen.encoder);
+    const decoders = await loadDecoders((name) => ctx.parent(name));
+    const input = { config: encode.config.inputProjector!, params: encode.inputProjector! };
+    const output = { config: decode.config.outputProjectors!, params: decode.outputProjectors! };
+
+    const all = await loadOmniExamples(data, 'instructions');
+    const train = { ...all, examples: all.examples.slice(0, optimizer.steps * optimizer.batchSize) };
+    const evaluation = await loadOmniExamples(data, 'evaluation');
+    ctx.message('encoding the media');
+    const store = await encodeScenes(encoder, train, {
+      device,
+      onProgress: (done, total) => ctx.progress(done, total),
+    });
+    const heldStore = await encodeScenes(encoder, evaluation, { device });
+    const length = Math.max(...evaluation.media.map((_, i) => heldStore(i).length));
+    const shape = { maxLength: model.maxLength, slots: world.slots, width: input.config.inWidth, length };
+    const captionTokens = captionTokensOf(decoders);
+    const batch = { shape, store, captionTokens };
+
+    const before = await measurePerplexities(data, base, model, { encoder, input }, device);
+    // One of each modality, to be looked at while training goes on.
+    const few = MODALITIES.map((m) => evaluation.examples.find((e) => e.blocks.some((b) => b.modality === m))!);
+    let shown = 0;
+    const result = await trainStage3(ctx, {
+      model,
+      base,
+      lora,
+      modulesToSave: lora.modulesToSave,
+      inputConfig: input.config,
+      outputConfig: output.config,
+      targets: textTargets(decoders),
+      alignWeight: ctx.config.alignWeight,
+      projectorRate: ctx.config.projectorRate,
+      optimizer,
+      examples: train.examples,
+      batch,
+      inputProjector: input.params,
+      outputProjectors: output.params,
+      seed,
+      device,
+      evaluate: async (parts) => {
+        const options = { model, base, lora, inputConfig: input.config, outputConfig: output.config, parts };
+        const metrics = await illustrate(
+          ctx,
+          decoders,
+          { ...options, batch: { ...batch, store: heldStore } },
+          few,
+          `training/${shown++}`,
+        );
+        return Object.fromEntries(MODALITIES.map((m) => [`eval/${m}/colour`, metrics[`${m}/colour`]]));
+      },
+    });
+
+    const peft = { adapter: result.adapter, modules: result.modules, lora };
+    const { inputProjector, outputProjectors } = result;
+    await saveOmniAgent(
+      ctx.dir,
+      {
+        config: {
+          model_type: 'omniagent',
+          stage: 'stage3_sft',
+          inputProjector: input.config,
+          outputProjectors: output.config,
+        },
+        llama: { config: model, base, peft },
+        inputProjector,
+        outputProjectors,
+        tokenizer: encode.tokenizer,
+      },
+      frozen,
+    );
+
     ctx.message('evaluating on the 300 samples');
-    const merged = await mergeTuned(base, tuned, lora);
-    const after = perplexities(await sampleLosses(merged, model, evaluation, { device: ctx.device }));
-    return { ...after, 'backbone/ppl': before.ppl };
+    const agent: OmniModel = {
+      llama: { params: await mergePeft(base, peft), config: model },
+      tokenizer: encode.tokenizer,
+      encoder,
+      input: { ...input, params: inputProjector },
+      output: { ...output, params: outputProjectors },
+      decoders,
+    };
+    const after = await measurePerplexities(data, agent.llama.params, model, agent, device);
+    const book = makeEncyclopaedia(seed, world.places);
+    const samples = evaluationSet(book);
+    const answers = await answerSamples(agent, book, samples, { seed, device });
+    await ctx.saveJson(
+      'answers',
+      samples.map((s, i) => ({ id: s.record.id, prompt: s.prompt, turns: answers[i].turns })),
+    );
+
+    ctx.message('decoding what was generated');
+    const generated: GeneratedMedium[] = [];
+    const shownSamples: Sample[] = [];
+    for (const modality of MODALITIES) {
+      const blocks = samples.flatMap(({ oracle }, i) => {
+        const block = answers[i].blocks.find((b) => b.modality === modality);
+        return block && oracle.objects && oracle.outputs.includes(modality)
+          ? [{ oracle, embeds: block.embeds, stream: samples[i].record.id }]
+          : [];
+      });
+      if (!blocks.length) continue;
+      const media = await decodeBlocks(agent, modality, concat(blocks.map((b) => b.embeds)), {
+        seed,
+        streams: blocks.map((b) => b.stream),
+        device,
+      });
+      media.forEach((medium, i) => {
+        generated.push({ medium, expected: shownObjects(modality, blocks[i].oracle) });
+        if (i < 12) shownSamples.push({ medium, caption: targetCaption(modality, blocks[i].oracle) });
+      });
+    }
+    await saveSamples(ctx.dir, 'samples', shownSamples);
+    releaseEncoder(encoder);
+    releaseMediaPrograms();
+    return {
+      parameters: countElements({ ...result.adapter, inputProjector, outputProjectors }),
+      ...after,
+      'backbone/ppl': before.ppl,
+      ...taskMetrics(book, samples, answers),
+      ...(generated.length ? attributeMetrics(mediaAttributes(generated)) : {}),
+    };
   },
 });

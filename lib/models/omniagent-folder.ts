@@ -1,0 +1,149 @@
+/**
+ * OmniAgent as a folder, in the layout of the card's checkpoints:
+ *
+ *   omniagent.json                   stage, sizes of the projectors
+ *   backbone/                        LLaMA as transformers writes it; with a PEFT adapter beside it after stage 3
+ *   input_projector.safetensors      after stage 1
+ *   output_projectors.safetensors    after stage 2
+ *   tokenizer/
+ *   encoder/                         the joint encoder
+ *   decoders/{image,audio,video}/    in diffusers' layout
+ *
+ * The card has .pt files for the projectors; safetensors hold no code.
+ */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { FormatError } from '../errors';
+import { writeFileAtomic } from '../io/atomic';
+import { linkFolder } from '../io/link';
+import { loadParams, noNoise, saveParams } from '../io/params';
+import { Tokenizer } from '../io/tokenizer';
+import { MODALITIES } from '../world/signals';
+import type { Modality } from '../world/signals';
+import { loadDecoder } from './decoder-folder';
+import type { Decoder } from './decoder';
+import { inputProjectorInit, inputProjectorSchema } from './input-projector';
+import type { InputProjectorParams } from './input-projector';
+import { loadEncoder } from './joint-encoder';
+import type { JointEncoder } from './joint-encoder';
+import { llamaInit } from './llama';
+import type { LlamaConfig, LlamaParams } from './llama';
+import { fromLlamaJson, toLlamaJson } from './llama-config';
+import { outputProjectorsInit } from './omniagent';
+import type { OutputProjectorsParams } from './omniagent';
+import { outputProjectorSchema } from './output-projector';
+import { loadPeft, savePeft } from './peft-folder';
+import type { Peft } from './peft-folder';
+
+export const omniAgentSchema = z.strictObject({
+  model_type: z.literal('omniagent'),
+  stage: z.string(),
+  inputProjector: inputProjectorSchema.nullable(),
+  outputProjectors: z
+    .strictObject({
+      image: outputProjectorSchema,
+      audio: outputProjectorSchema,
+      video: outputProjectorSchema,
+    })
+    .nullable(),
+});
+export type OmniAgentConfig = z.infer<typeof omniAgentSchema>;
+
+/** What a folder holds. Parts of later stages may be missing. */
+export interface OmniAgentParts {
+  config: OmniAgentConfig;
+  llama: { config: LlamaConfig; base: LlamaParams; peft?: Peft };
+  inputProjector?: InputProjectorParams;
+  outputProjectors?: OutputProjectorsParams;
+  tokenizer: Tokenizer;
+}
+/** Frozen parts, by the folders that they are in. */
+export interface FrozenFolders {
+  encoder?: string;
+  decoders?: Partial<Record<Modality, string>>;
+}
+
+const json = (value: unknown): string => JSON.stringify(value, null, 2) + '\n';
+
+/** Writes the folder; frozen parts are linked from where they are. */
+export async function saveOmniAgent(dir: string, parts: OmniAgentParts, frozen: FrozenFolders = {}): Promise<void> {
+  const { config, llama, inputProjector, outputProjectors, tokenizer } = parts;
+  await writeFileAtomic(path.join(dir, 'backbone/config.json'), json(toLlamaJson(llama.config)));
+  await saveParams(path.join(dir, 'backbone/model.safetensors'), llama.base);
+  if (llama.peft) await savePeft(path.join(dir, 'backbone'), llama.peft);
+  if (inputProjector) await saveParams(path.join(dir, 'input_projector.safetensors'), inputProjector);
+  if (outputProjectors) await saveParams(path.join(dir, 'output_projectors.safetensors'), outputProjectors);
+  await tokenizer.save(path.join(dir, 'tokenizer'));
+  if (frozen.encoder) await linkFolder(frozen.encoder, path.join(dir, 'encoder'));
+  for (const [m, from] of Object.entries(frozen.decoders ?? {})) await linkFolder(from, path.join(dir, 'decoders', m));
+  await writeFileAtomic(path.join(dir, 'omniagent.json'), json(config));
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new FormatError(
+      file,
+      'expected a JSON file, found none that can be read',
+      'name the folder of an OmniAgent checkpoint: it holds omniagent.json and backbone/',
+      { cause: error },
+    );
+  }
+}
+
+/** The configuration of a folder. Throws FormatError. */
+export async function readOmniAgentConfig(dir: string): Promise<OmniAgentConfig> {
+  const file = path.join(dir, 'omniagent.json');
+  const read = omniAgentSchema.safeParse(await readJson(file));
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  throw new FormatError(file, `${issue.path.join('.')}: ${issue.message}`, 'the file belongs to another kind of model');
+}
+
+/** Reads the language model, the projectors and the tokenizer. Throws FormatError. */
+export async function loadOmniAgentParts(dir: string): Promise<OmniAgentParts> {
+  const config = await readOmniAgentConfig(dir);
+  const at = (name: string): string => path.join(dir, name);
+  const llamaConfig = fromLlamaJson(at('backbone/config.json'), await readJson(at('backbone/config.json')));
+  return {
+    config,
+    llama: {
+      config: llamaConfig,
+      base: await loadParams(at('backbone/model.safetensors'), llamaInit(noNoise, llamaConfig)),
+      ...(existsSync(at('backbone/adapter_config.json')) ? { peft: await loadPeft(at('backbone')) } : {}),
+    },
+    ...(config.inputProjector
+      ? {
+          inputProjector: await loadParams(
+            at('input_projector.safetensors'),
+            inputProjectorInit(noNoise, config.inputProjector),
+          ),
+        }
+      : {}),
+    ...(config.outputProjectors
+      ? {
+          outputProjectors: await loadParams(
+            at('output_projectors.safetensors'),
+            outputProjectorsInit(noNoise, config.outputProjectors),
+          ),
+        }
+      : {}),
+    tokenizer: Tokenizer.load(at('tokenizer')),
+  };
+}
+
+/** Reads the frozen parts that are in the folder. */
+export async function loadFrozenParts(
+  dir: string,
+): Promise<{ encoder?: JointEncoder; decoders: Partial<Record<Modality, Decoder>> }> {
+  const decoders: Partial<Record<Modality, Decoder>> = {};
+  for (const m of MODALITIES) {
+    const folder = path.join(dir, 'decoders', m);
+    if (existsSync(folder)) decoders[m] = await loadDecoder(folder);
+  }
+  const encoder = path.join(dir, 'encoder');
+  return existsSync(encoder) ? { encoder: await loadEncoder(encoder), decoders } : { decoders };
+}

@@ -1,0 +1,90 @@
+/** LoRA adapters in PEFT's layout: adapter_model.safetensors beside adapter_config.json. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { FormatError } from '../errors';
+import { evaluate, tensor } from '../graph/tensor';
+import type { Tensor } from '../graph/tensor';
+import { tensorsOf } from '../graph/tree';
+import { writeFileAtomic } from '../io/atomic';
+import { toHost } from '../io/params';
+import { readHostTensors, writeSafetensors } from '../io/safetensors';
+import { fromPeftNames, mergeLora, toPeftNames } from '../nn/lora';
+import type { LoraAdapter, LoraConfig } from '../nn/lora';
+import { replaceModules } from '../nn/modules';
+import type { SavedModules } from '../nn/modules';
+import type { LlamaParams } from './llama';
+
+/** An adapter, and the modules that were trained whole beside it. */
+export interface Peft {
+  adapter: LoraAdapter;
+  modules: SavedModules;
+  lora: LoraConfig;
+}
+
+const PREFIX = 'base_model.model.';
+const configSchema = z.object({
+  peft_type: z.literal('LORA'),
+  r: z.number().int().positive(),
+  lora_alpha: z.number().positive(),
+  target_modules: z.array(z.string()),
+});
+
+/** Writes both files into a folder. */
+export async function savePeft(dir: string, { adapter, modules, lora }: Peft): Promise<void> {
+  const names = Object.keys(modules).map((name) => name.split('.').at(-2)!);
+  const prefixed = Object.fromEntries(Object.entries(modules).map(([name, t]) => [PREFIX + name, t]));
+  await writeSafetensors(
+    path.join(dir, 'adapter_model.safetensors'),
+    await toHost({ ...toPeftNames(adapter), ...prefixed }),
+    { format: 'pt' },
+  );
+  const config = {
+    peft_type: 'LORA',
+    task_type: 'CAUSAL_LM',
+    r: lora.rank,
+    lora_alpha: lora.alpha,
+    lora_dropout: 0,
+    target_modules: lora.targets,
+    modules_to_save: names.length ? names : null,
+    bias: 'none',
+    fan_in_fan_out: false,
+  };
+  await writeFileAtomic(path.join(dir, 'adapter_config.json'), JSON.stringify(config, null, 2) + '\n');
+}
+
+/** Reads them. Throws FormatError. */
+export async function loadPeft(dir: string): Promise<Peft> {
+  const file = path.join(dir, 'adapter_config.json');
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new FormatError(file, 'expected a JSON file, found none that can be read', "name an adapter's folder", {
+      cause: error,
+    });
+  }
+  const read = configSchema.safeParse(content);
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    throw new FormatError(file, `${issue.path.join('.')}: ${issue.message}`, 'only LoRA adapters can be loaded');
+  }
+  const updates: Record<string, Tensor> = {};
+  const modules: SavedModules = {};
+  for (const [name, t] of Object.entries(
+    (await readHostTensors(path.join(dir, 'adapter_model.safetensors'))).tensors,
+  )) {
+    const value = tensor(t.data, { shape: t.shape, dtype: t.dtype });
+    if (/\.lora_[AB]\.weight$/.test(name)) updates[name] = value;
+    else modules[name.slice(PREFIX.length)] = value;
+  }
+  const { r, lora_alpha: alpha, target_modules: targets } = read.data;
+  return { adapter: fromPeftNames(updates), modules, lora: { rank: r, alpha, targets } };
+}
+
+/** The model with modules replaced and the adapter merged into its weights, as concrete values. */
+export async function mergePeft(params: LlamaParams, { adapter, modules, lora }: Peft): Promise<LlamaParams> {
+  const merged = mergeLora(replaceModules(params, modules), adapter, lora);
+  await evaluate(...tensorsOf(merged).map((t) => t.tensor));
+  return merged;
+}
