@@ -31,7 +31,7 @@ export interface AutoencoderOptions {
   shape: readonly [number, number, number];
   /** The samples of step `i`, [batchSize, ...shape] flat, about -1 to 1: a function of the step's number. */
   batch: (i: number) => Float32Array;
-  evaluate?: (params: AutoencoderParams) => Promise<TrainMetrics>;
+  evaluate?: (params: AutoencoderParams, step: number) => Promise<TrainMetrics>;
   evaluateEvery?: number;
   seed: number;
   device?: string;
@@ -84,7 +84,7 @@ export async function trainAutoencoder(
     totalSteps: optimizer.steps,
     checkpointEvery: optimizer.checkpointEvery,
     state: { params, adam: adamWInit(params) },
-    ...(evaluate ? { evaluate: (s: { params: AutoencoderParams }) => evaluate(s.params) } : {}),
+    ...(evaluate ? { evaluate: (s: { params: AutoencoderParams }, step: number) => evaluate(s.params, step) } : {}),
     evaluateEvery: o.evaluateEvery,
     step: async ({ params, adam }, i) => {
       const { learningRate, scalars } = stepScalars(optimizer, i);

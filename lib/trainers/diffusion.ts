@@ -58,7 +58,7 @@ export interface DiffusionOptions<U = UnetParams> {
   snrGamma?: number;
   /** Decay of a moving average of the parameters, which is then what is evaluated and returned; none: no average. */
   emaDecay?: number;
-  evaluate?: (params: DiffusionParams<U>) => Promise<TrainMetrics>;
+  evaluate?: (params: DiffusionParams<U>, step: number) => Promise<TrainMetrics>;
   evaluateEvery?: number;
   seed: number;
   device?: string;
@@ -114,7 +114,10 @@ export async function trainDiffusion<U>(context: TrainContext, o: DiffusionOptio
     checkpointEvery: optimizer.checkpointEvery,
     state: { params, adam: adamWInit(params), ema },
     ...(evaluate
-      ? { evaluate: (s: { params: DiffusionParams<U>; ema: Averaged }) => evaluate(s.ema ?? s.params) }
+      ? {
+          evaluate: (s: { params: DiffusionParams<U>; ema: Averaged }, step: number) =>
+            evaluate(s.ema ?? s.params, step),
+        }
       : {}),
     evaluateEvery: o.evaluateEvery,
     step: async (old, i) => {

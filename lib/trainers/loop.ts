@@ -15,8 +15,8 @@ export interface LoopOptions<S> {
   state: S;
   /** Step `i`, counted from 0: takes over the state and returns the next one. */
   step: (state: S, i: number) => Promise<{ state: S; metrics: TrainMetrics }>;
-  /** Called at the start (logged as step 0), after every `evaluateEvery` steps, and at the end. */
-  evaluate?: (state: S) => Promise<TrainMetrics>;
+  /** Called at the start (logged as step 0), after every `evaluateEvery` steps, and at the end, with the steps done. */
+  evaluate?: (state: S, step: number) => Promise<TrainMetrics>;
   evaluateEvery?: number;
   /** Names of metrics for the progress bar. */
   show?: readonly string[];
@@ -33,7 +33,7 @@ export async function trainLoop<S>(context: TrainContext, options: LoopOptions<S
     start = saved.step;
   }
   const measure = async (after: number): Promise<TrainMetrics> => {
-    const metrics = evaluate ? await evaluate(state) : {};
+    const metrics = evaluate ? await evaluate(state, after) : {};
     checkFinite(`${name}, evaluation after step ${after}`, metrics);
     return metrics;
   };

@@ -79,7 +79,7 @@ export interface OmniOptions {
   seed: number;
   device?: string;
   /** Called at the start, at the end, and ten times between: what held-out samples say. */
-  evaluate?: (parts: OmniParts) => Promise<TrainMetrics>;
+  evaluate?: (parts: OmniParts, step: number) => Promise<TrainMetrics>;
 }
 
 /** The language model as it is while it is trained. Use it inside a traced function. */
@@ -186,7 +186,8 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
     checkpointEvery: optimizer.checkpointEvery,
     state: { trained, adam: adamWInit(trained) },
     evaluateEvery: Math.max(1, Math.floor(optimizer.steps / 5)),
-    evaluate: evaluate && (({ trained }) => evaluate({ ...o.frozen, ...trained.language, ...trained.projectors })),
+    evaluate:
+      evaluate && (({ trained }, step) => evaluate({ ...o.frozen, ...trained.language, ...trained.projectors }, step)),
     step: async ({ trained, adam }, i) => {
       const { learningRate, scalars } = stepScalars(optimizer, i);
       const slower = stepScalars({ ...optimizer, learningRate: optimizer.learningRate * projectorRate }, i).scalars;
