@@ -23,3 +23,5 @@ export { autoencoderLoss, klFromStandardNormal } from './autoencoder';
 export type { AutoencoderLossOptions } from './autoencoder';
 export { addNoise, diffusionLoss, diffusionTarget, minSnrWeights } from './diffusion';
 export type { DiffusionLossOptions, Noised } from './diffusion';
+export { melDistance, multiResolutionStft, stftResolutions } from './stft';
+export type { StftLoss } from './stft';

@@ -53,3 +53,5 @@ export { packStates } from './media-states';
 export type { EncodedMedium } from './media-states';
 export { encodeMedia, encodeTexts, loadEncoder, releaseEncoder, saveEncoder } from './joint-encoder';
 export type { Encoded, EncodeOptions, JointEncoder } from './joint-encoder';
+export { vocoder, vocoderExcitation, vocoderHop, vocoderInit, vocoderSchema, vocoderSizes } from './vocoder';
+export type { VocoderBlockParams, VocoderConfig, VocoderParams } from './vocoder';

@@ -52,7 +52,7 @@ def bank(case, rate, n_fft, mels, low, high, scale, norm):
     record(case, rows=rows.astype(float), columns=columns.astype(float), weights=f[rows, columns])
 
 
-def log_mel(case, length, rate, n_fft, hop, mels, low, high, scale="slaney", norm="slaney", padding=None, **kaldi):
+def log_mel(case, length, rate, n_fft, hop, mels, low, high, scale="slaney", norm="slaney", padding=None, floor=1e-5, shift=(0.0, 1.0), **kaldi):
     x = samples(f"{case}.x", length)
     if kaldi:
         f = mel_filter_bank(n_fft // 2 + 1, mels, low, high, rate, mel_scale="kaldi", triangularize_in_mel_space=True)
@@ -77,7 +77,8 @@ def log_mel(case, length, rate, n_fft, hop, mels, low, high, scale="slaney", nor
         padded = np.pad(x.numpy(), side, mode="reflect")
         f = mel_filter_bank(n_fft // 2 + 1, mels, low, high, rate, norm=norm, mel_scale=scale)
         magnitude = np.abs(librosa.stft(padded, n_fft=n_fft, hop_length=hop, center=False, dtype=np.complex128))
-        y = np.log(np.maximum(f.T @ np.sqrt(magnitude**2 + 1e-9), 1e-5))
+        y = np.log(np.maximum(f.T @ np.sqrt(magnitude**2 + 1e-9), floor))
+        y = (y - shift[0]) / shift[1]
     record(case, y=y.T)
 
 
@@ -94,7 +95,7 @@ bank("mel.slaney.none", 22050, 512, 24, 50.0, 8000.0, "slaney", None)
 bank("mel.kaldi", 16000, 512, 128, 20.0, 8000.0, "kaldi", None)
 
 log_mel("logMel.omniworld", 2000, 8000, 512, 125, 32, 0.0, 4000.0, padding=194)
-log_mel("logMel.omniworldFine", 1200, 8000, 512, 125, 64, 0.0, 4000.0, scale="htk", padding=194)
+log_mel("logMel.omniworldFine", 1200, 8000, 400, 125, 64, 200.0, 4000.0, scale="htk", padding=138, floor=0.004, shift=(-2.5, 3.0))
 log_mel("logMel.audioldm2", 1600, 16000, 1024, 160, 64, 0.0, 8000.0)
 log_mel("logMel.imagebind", 1600, 16000, 512, 160, 128, 20.0, 8000.0, kaldi=True)
 
