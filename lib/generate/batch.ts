@@ -1,70 +1,19 @@
 /**
- * One batch of generation: the compiled programs, and the loop that draws a token for each row, steps, and lets rows go
- * that have ended.
+ * One batch of generation: the loop that draws a token for each row, steps, and lets rows go that have ended.
  *
- * Programs are compiled for few sizes only: prompt and cache lengths are rounded up to 16, 24, 32, 48, 64, ..., rows
- * to a power of two; when half of a batch has ended, its rows leave the cache.
+ * Programs are compiled for few sizes only: lengths of prompts are rounded up to 16, 24, 32, 48, 64, ..., rows and
+ * lengths of caches to a power of two; when three quarters of a batch have ended, its rows leave the cache.
  */
+import { NonFiniteError } from '../errors';
 import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { tensorsOf } from '../graph/tree';
-import type { LayerCache, LlamaConfig, LlamaParams } from '../models/llama';
-import { jit } from '../runtime/jit';
-import { decode, fold, prefill, takeRows, WINDOW } from './llama-cache';
+import { WINDOW } from './llama-cache';
 import type { KvCache, MediaRows } from './llama-cache';
 import type { GenerateOptions, LlamaModel } from './options';
+import type { Outlook, Programs } from './programs';
 import type { Row } from './rows';
 import { draw, restrict, warp } from './sample';
-
-/** The programs of one configuration and device; jit keeps one form of each for every combination of sizes. */
-function compilePrograms(c: LlamaConfig, device?: string) {
-  const prefillTo = new Map<number, ReturnType<typeof makePrefill>>();
-  const makePrefill = (length: number) =>
-    jit(
-      (p: LlamaParams, ids: Tensor, lengths: Tensor, media: MediaRows | null) => {
-        const { logProbs, cache } = prefill(p, c, ids, lengths, length, media);
-        return { logProbs, cache };
-      },
-      { device, name: 'prefill' },
-    );
-  return {
-    prefill(length: number) {
-      if (!prefillTo.has(length)) prefillTo.set(length, makePrefill(length));
-      return prefillTo.get(length)!;
-    },
-    decode: jit(
-      (
-        p: LlamaParams,
-        ids: Tensor,
-        base: Tensor,
-        slot: Tensor,
-        wanted: boolean,
-        long: LayerCache[],
-        old: LayerCache[],
-      ) => {
-        const { logProbs, hidden, window } = decode(p, c, ids, base, slot, { long, window: old });
-        return { logProbs, hidden: wanted ? hidden : null, window };
-      },
-      { device, name: 'decode', donate: [6] },
-    ),
-    fold: jit((base: Tensor, long: LayerCache[], window: LayerCache[]) => fold(base, { long, window }), {
-      device,
-      name: 'fold',
-      donate: [1],
-    }),
-    takeRows: jit((cache: KvCache, rows: Tensor) => takeRows(cache, rows), { device, name: 'takeRows', donate: [0] }),
-  };
-}
-type Step = { logProbs: Tensor; hidden: Tensor | null; window: LayerCache[] };
-export type Programs = ReturnType<typeof compilePrograms>;
-
-const compiled = new Map<string, Programs>();
-/** The programs of a configuration on a device, made once. */
-export function programsFor(c: LlamaConfig, device?: string): Programs {
-  const key = `${device ?? ''} ${JSON.stringify(c)}`;
-  if (!compiled.has(key)) compiled.set(key, compilePrograms(c, device));
-  return compiled.get(key)!;
-}
 
 /** The next of 16, 24, 32, 48, 64, 96, .... */
 function roundUpLength(n: number): number {
@@ -72,7 +21,7 @@ function roundUpLength(n: number): number {
   while (size < n) size = size % 3 ? (size * 3) / 2 : (size * 4) / 3;
   return size;
 }
-const roundUpRows = (n: number): number => 2 ** Math.ceil(Math.log2(n));
+const powerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(n));
 
 const ints = (values: ArrayLike<number>, shape: number[] = [values.length]): Tensor =>
   tensor(Int32Array.from(values), { shape });
@@ -93,6 +42,16 @@ function mediaRows(batch: readonly Row[], places: number, time: number, width: n
   return { rows: tensor(rows, { shape: [rows.length / width, width] }), places: ints(at) };
 }
 
+const dispose = ({ tokens, logProbs }: Outlook): void => [tokens, logProbs].forEach((t) => t?.dispose());
+
+/** The values of an outlook, which is given up. */
+async function readOutlook(next: Outlook): Promise<[Int32Array | null, Float32Array]> {
+  const tokens = next.tokens && ((await next.tokens.data()) as Int32Array);
+  const logProbs = (await next.logProbs.data()) as Float32Array;
+  dispose(next);
+  return [tokens, logProbs];
+}
+
 /** Continues the rows, at most `maxBatch` of them, until each has a reason to end. */
 export async function generateBatch(
   programs: Programs,
@@ -106,28 +65,38 @@ export async function generateBatch(
   const signals = options.hidden === true ? null : new Set(options.hidden || []);
   /** Whether the hidden state at a row's last token is asked for: it takes one more step. */
   const wantsState = (row: Row): boolean => wantsHidden && (!signals || signals.has(row.tokens.at(-1)!));
-  let size = roundUpRows(batch.length);
+  let size = powerOfTwo(batch.length);
   /** The row in each place of the batch; null: the place is free, and what is computed there is not looked at. */
   let places: (Row | null)[] = Array.from({ length: size }, (_, i) => batch[i] ?? null);
   let base = places.map((row) => row?.prompt.length ?? 0);
   const time = roundUpLength(Math.max(...base));
-  const length = Math.max(time, roundUpLength(Math.max(...batch.map((row) => row.prompt.length + row.limit))));
+  const length = powerOfTwo(Math.max(32, time, ...batch.map((row) => row.prompt.length + row.limit)));
   const ids = new Int32Array(size * time);
   batch.forEach((row, i) => ids.set(row.prompt, i * time));
   let slot = 0;
   let cache: KvCache | null = null;
 
-  /** Draws the next token of a row. */
-  const extend = (row: Row, logProbs: Float32Array): void => {
+  /** The most probable token needs no log-probabilities of the others. */
+  const greedy = options.temperature === 0 && !constraint;
+  const pick = (row: Row, logProbs: Float32Array): { token: number; logProb: number } => {
     const allowed = constraint?.(row.index, row.tokens) ?? null;
     const choice = allowed ? restrict(logProbs, allowed, options) : warp(logProbs, options);
     const token = draw(choice, row.random.uniform());
+    return { token, logProb: logProbs[token] };
+  };
+  const extend = (row: Row, token: number, logProb: number): void => {
+    if (!(logProb > -Infinity))
+      throw new NonFiniteError(
+        'generate',
+        `expected a log-probability, got ${logProb} for token ${token}`,
+        'the weights are damaged or the training diverged: check them',
+      );
     row.tokens.push(token);
-    row.logProbs.push(logProbs[token]);
+    row.logProbs.push(logProb);
     if (stop.has(token)) row.finish = 'stop';
     else if (row.tokens.length === maxNewTokens) row.finish = 'max-new-tokens';
     else if (row.tokens.length === row.limit) row.finish = 'max-length';
-    onToken?.({ row: row.index, index: row.tokens.length - 1, token, logProb: logProbs[token] });
+    onToken?.({ row: row.index, index: row.tokens.length - 1, token, logProb });
   };
   const free = (i: number): void => {
     places[i] = null;
@@ -137,21 +106,23 @@ export async function generateBatch(
   try {
     const media = mediaRows(batch, size, time, config.width);
     const lengths = ints(base.map((n) => Math.max(n, 1)));
-    const first = await programs.prefill(length)(params, ints(ids, [size, time]), lengths, media);
+    const first = await programs.prefill(length)(params, ints(ids, [size, time]), lengths, media, greedy);
     cache = first.cache;
-    let prediction = first.logProbs;
+    let next: Outlook = first;
     for (;;) {
-      const logProbs = (await prediction.data()) as Float32Array;
-      prediction.dispose();
+      const [tokens, logProbs] = await readOutlook(next);
       for (const [i, row] of places.entries()) {
         if (!row) continue;
-        extend(row, logProbs.subarray(i * config.vocabSize, (i + 1) * config.vocabSize));
+        const { token, logProb } = tokens
+          ? { token: tokens[i], logProb: logProbs[i] }
+          : pick(row, logProbs.subarray(i * config.vocabSize, (i + 1) * config.vocabSize));
+        extend(row, token, logProb);
         if (row.finish && !wantsState(row)) free(i);
       }
       const needed = places.flatMap((row, i) => (row ? [i] : []));
       if (!needed.length) return;
-      if (roundUpRows(needed.length) < size) {
-        size = roundUpRows(needed.length);
+      if (needed.length <= size / 4) {
+        size = powerOfTwo(needed.length);
         const kept = Array.from({ length: size }, (_, i) => needed[i] ?? needed[0]);
         cache = await programs.takeRows(cache, ints(kept));
         places = kept.map((from, i) => (i < needed.length ? places[from] : null));
@@ -162,19 +133,18 @@ export async function generateBatch(
         base = base.map((n, i) => (places[i] ? n + WINDOW : 0));
         slot = 0;
       }
-      const tokens = ints(places.map((row) => row?.tokens.at(-1) ?? 0));
-      const step: Step = await programs.decode(
-        params,
-        tokens,
+      const step: Outlook & { hidden: Tensor | null; window: KvCache['window'] } = await programs.decode(
+        programs.frozen ? null : params,
+        ints(places.map((row) => row?.tokens.at(-1) ?? 0)),
         ints(base),
         ints([slot], []),
-        wantsHidden,
+        { greedy, hidden: wantsHidden },
         cache.long,
         cache.window,
       );
       cache = { long: cache.long, window: step.window };
       slot++;
-      prediction = step.logProbs;
+      next = step;
       if (!step.hidden) continue;
       const hidden = places.some((row) => row && wantsState(row)) ? ((await step.hidden.data()) as Float32Array) : null;
       step.hidden.dispose();
@@ -185,7 +155,7 @@ export async function generateBatch(
         row.hiddenAt.push(row.tokens.length - 1);
         if (row.finish) free(i);
       }
-      if (places.every((row) => !row)) return prediction.dispose();
+      if (places.every((row) => !row)) return dispose(next);
     }
   } finally {
     for (const { tensor: t } of tensorsOf(cache ?? {})) t.dispose();

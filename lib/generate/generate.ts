@@ -2,10 +2,13 @@
  * Batched generation from LLaMA. Prompts are read and continued on the device; tokens are drawn on the host, each row
  * from a random stream of its own, so that what a row gets depends on neither the batch nor the order of rows.
  */
+import { ArgumentError } from '../errors';
 import { tensor } from '../graph/tensor';
 import { cancellable } from '../runtime/cancel';
-import { generateBatch, programsFor } from './batch';
+import { generateBatch } from './batch';
 import type { GenerateOptions, Generation, LlamaModel, Prompt } from './options';
+import { programsFor } from './programs';
+import type { FrozenModel } from './programs';
 import { readRows } from './rows';
 
 /**
@@ -13,13 +16,19 @@ import { readRows } from './rows';
  * and prompts that cannot be used, NonFiniteError where the model gives NaN, CancelledError, DeviceError.
  */
 export async function generate(
-  model: LlamaModel,
+  model: LlamaModel | FrozenModel,
   prompts: readonly Prompt[],
   options: GenerateOptions = {},
 ): Promise<Generation[]> {
   const { config } = model;
+  if ('programs' in model && options.device && options.device !== model.device)
+    throw new ArgumentError(
+      'generate',
+      `expected device ${model.device ?? 'unset'}, for which the model was frozen, got ${options.device}`,
+      'freeze the model for that device',
+    );
   const rows = await readRows(config, prompts, options);
-  const programs = programsFor(config, options.device);
+  const programs = 'programs' in model ? model.programs : programsFor(config, options.device);
   const open = rows.filter((row) => !row.finish);
   const { maxBatch = 32, signal } = options;
   const work = async (): Promise<void> => {

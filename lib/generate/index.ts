@@ -3,6 +3,8 @@ export { generate } from './generate';
 export { decode, fold, prefill, takeRows, WINDOW } from './llama-cache';
 export type { KvCache, MediaRows, Prediction } from './llama-cache';
 export type { FinishReason, GenerateOptions, Generation, LlamaModel, MediaSpan, Prompt, TokenEvent } from './options';
+export { freeze } from './programs';
+export type { FrozenModel } from './programs';
 export { argMax, checkSampling, draw, restrict, warp } from './sample';
 export type { Distribution, SamplingOptions } from './sample';
 export * from './diffusion';

@@ -2,14 +2,12 @@
  * LLaMA with a cache of keys and values: `prefill` reads the prompts, `decode` adds one token to every row.
  *
  * The cache has two parts, so that a step writes little: a long one, which steps only read, and a window of the last
- * `WINDOW` tokens, which every step rewrites. `fold` moves a full window into the long part. So a step costs one
- * reading of the cache, on every device, without writing in place. Measured with 4 M parameters and 256 positions on
- * one CPU thread, in milliseconds a step at batch 1 and 32: this 1.7 and 18, folding included; one cache rewritten in
- * every step by scatterElements 2.4 and 50, by `where` 3.0 and 66.
+ * `WINDOW` tokens, which every step writes anew. `fold` moves a full window into the long part. So a step costs one
+ * reading of the cache, on every device, without writing in place.
  *
  * Rows of one batch have prompts of different lengths, padded on the right. Row b's long part holds its positions 0 to
- * base[b] - 1 and slot j of the window its position base[b] + j; what lies beyond is never looked at, so padding needs
- * no mask of its own.
+ * base[b] - 1, and the window, newest last, those from base[b] on; what lies beyond is never looked at, so padding
+ * needs no mask of its own.
  */
 import { arange, concat, where, zeros } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
@@ -25,7 +23,7 @@ export const WINDOW = 16;
 /** As in nn/attention. */
 const MASKED = -1e9;
 
-/** One entry a layer: the long part, [B, kvHeads, length, D], and the window, [B, kvHeads, WINDOW, D]. */
+/** One entry a layer: the long part, [B, kvHeads, length, D], and the window, [B, kvHeads, WINDOW, D], newest last. */
 export type KvCache = { long: LayerCache[]; window: LayerCache[] };
 
 /** What a step gives: log-probabilities of the next token [B, vocabSize] and the last hidden states [B, width]. */
@@ -50,7 +48,7 @@ function embed(p: LlamaParams, ids: Tensor, media: MediaRows | null): Tensor {
 }
 
 /**
- * Embeddings [B, T, width] to the hidden states after all blocks; `attend` gets the index of the layer and its q, k, v.
+ * Embeddings [B, T, width], or [B, width] for T = 1, to the hidden states after all blocks; `attend` gets the index of the layer and its q, k, v.
  */
 function blocks(
   p: LlamaParams,
@@ -66,6 +64,12 @@ function blocks(
   });
   return rmsNorm(p.model.norm, x, c.normEpsilon);
 }
+
+/** The most probable token of each row (the first of equals), int32 [B], and its log-probability [B]. */
+export const mostProbable = (logProbs: Tensor): { tokens: Tensor; logProbs: Tensor } => ({
+  tokens: logProbs.argMax(-1),
+  logProbs: logProbs.max(-1),
+});
 
 const predict = (p: LlamaParams, hidden: Tensor): Prediction => ({
   logProbs: llamaLogits(p, hidden).logSoftmax(-1),
@@ -101,8 +105,8 @@ export function prefill(
 
 /**
  * Adds one token a row: ids int32 [B] at position base + slot, where base int32 [B] is the number of positions in the
- * long part and `slot` (an int32 scalar) the same for all rows. Returns the prediction and the window with the token
- * in it.
+ * long part and `slot` (an int32 scalar) the number of tokens in the window, the same for all rows. Returns the
+ * prediction and the window with the token in it.
  */
 export function decode(
   p: LlamaParams,
@@ -115,31 +119,36 @@ export function decode(
   const [batch] = ids.shape;
   const groups = c.kvHeads;
   const width = c.width / c.heads;
-  const length = cache.long[0].k.shape[2];
-  const slots = arange(WINDOW);
-  const here = slots.equal(slot).reshape([WINDOW, 1]);
+  const length = cache.long[0].v.shape[2];
+  const recent = arange(WINDOW)
+    .add(slot)
+    .greaterOrEqual(WINDOW - 1);
   const seen = concat(
-    [arange(length).unsqueeze(0).less(base.unsqueeze(1)), slots.lessOrEqual(slot).unsqueeze(0).expand([batch, WINDOW])],
+    [arange(length).unsqueeze(0).less(base.unsqueeze(1)), recent.unsqueeze(0).expand([batch, WINDOW])],
     1,
   );
   const bias = where(seen, 0, MASKED).reshape([batch, 1, 1, length + WINDOW]);
+  const push = (old: Tensor, t: Tensor): Tensor => concat([old.slice(null, null, [1, null]), t], 2);
   const window: LayerCache[] = [];
-  const hidden = blocks(p, c, embed(p, ids.unsqueeze(1), null), base.add(slot).unsqueeze(1), (layer, q, k, v) => {
+  const x = embedding(p.model.embed_tokens, ids);
+  const hidden = blocks(p, c, x, base.add(slot).unsqueeze(1), (layer, q, k, v) => {
     const { long } = cache;
-    const recent = {
-      k: where(here, k, cache.window[layer].k),
-      v: where(here, v, cache.window[layer].v),
-    };
-    window[layer] = recent;
+    const young = { k: push(cache.window[layer].k, k), v: push(cache.window[layer].v, v) };
+    window[layer] = young;
     // With one query a head, the query heads that share a key head are the rows of one product.
-    const query = q.mul(1 / Math.sqrt(width)).reshape([batch, groups, c.heads / groups, width]);
-    const scores = concat(
-      [query.matMul(long[layer].k, { transB: true }), query.matMul(recent.k, { transB: true })],
+    const query = q.reshape([batch, groups, c.heads / groups, width]);
+    const products = concat(
+      [query.matMul(long[layer].k, { transB: true }), query.matMul(young.k, { transB: true })],
       -1,
-    ).add(bias);
-    const [old, young] = scores.softmax(-1).split([length, WINDOW], 3);
-    return old.matMul(long[layer].v).add(young.matMul(recent.v)).reshape([batch, c.heads, 1, width]);
-  }).squeeze(1);
+    );
+    // Scaled here: the runtime would fuse a scale with a product, and its product with a scale is three times slower.
+    const weights = products
+      .mul(1 / Math.sqrt(width))
+      .add(bias)
+      .softmax(-1);
+    const [far, near] = weights.split([length, WINDOW], 3);
+    return far.matMul(long[layer].v).add(near.matMul(young.v)).reshape([batch, c.heads, 1, width]);
+  });
   return { ...predict(p, hidden), window };
 }
 

@@ -146,7 +146,10 @@ export function llamaHidden(p: LlamaParams, c: LlamaConfig, inputs: LlamaInputs)
   return rmsNorm(p.model.norm, x, c.normEpsilon);
 }
 
-/** One block; `attend` gets the rotated queries and keys, and the values, each [B, heads, T, D]. */
+/**
+ * One block of x [B, T, width], or [B, width] for T = 1; `attend` gets the rotated queries and keys, and the values,
+ * each [B, heads, T, D].
+ */
 export function llamaBlock(
   p: LlamaBlockParams,
   c: LlamaConfig,
@@ -158,7 +161,7 @@ export function llamaBlock(
   const q = rotate(splitHeads(linear(p.self_attn.q_proj, h), c.heads), angles);
   const k = rotate(splitHeads(linear(p.self_attn.k_proj, h), c.kvHeads), angles);
   const v = splitHeads(linear(p.self_attn.v_proj, h), c.kvHeads);
-  const y = x.add(linear(p.self_attn.o_proj, mergeHeads(attend(q, k, v))));
+  const y = x.add(linear(p.self_attn.o_proj, mergeHeads(attend(q, k, v)).reshape(x.shape)));
   return y.add(swiglu(p.mlp, rmsNorm(p.post_attention_layernorm, y, c.normEpsilon)));
 }
 

@@ -77,20 +77,22 @@ function checkMask(mask: Tensor, scores: readonly number[]): void {
     );
 }
 
-/** [B, T, H * D] -> [B, H, T, D] */
+/** [B, T, H * D] -> [B, H, T, D]; [B, H * D] counts as T = 1. */
 export function splitHeads(x: Tensor, heads: number): Tensor {
-  const [batch, time, width] = x.shape;
-  if (x.rank !== 3 || width % heads)
+  const width = x.shape.at(-1)!;
+  if (x.rank < 2 || x.rank > 3 || width % heads)
     throw new ShapeError(
       'splitHeads',
       `expected [B, T, ${heads} * D], got ${showShape(x.shape)}`,
       'the number of heads divides the width',
     );
-  return x.reshape([batch, time, heads, width / heads]).transpose([0, 2, 1, 3]);
+  const [batch, time] = x.rank === 3 ? x.shape : [x.shape[0], 1];
+  const d = width / heads;
+  return time === 1 ? x.reshape([batch, heads, 1, d]) : x.reshape([batch, time, heads, d]).transpose([0, 2, 1, 3]);
 }
 
 /** [B, H, T, D] -> [B, T, H * D] */
 export function mergeHeads(x: Tensor): Tensor {
   const [batch, heads, time, width] = x.shape;
-  return x.transpose([0, 2, 1, 3]).reshape([batch, time, heads * width]);
+  return (time === 1 ? x : x.transpose([0, 2, 1, 3])).reshape([batch, time, heads * width]);
 }

@@ -31,7 +31,7 @@ export { fanInUniform, filled, normal, uniform } from './init';
 export type { Noise } from './init';
 export { embedding, embeddingInit, linear, linearInit } from './linear';
 export type { EmbeddingParams, LinearParams, LoraParams } from './linear';
-export { fromPeftNames, loraInit, loraTargets, mergeLora, toPeftNames, unmergeLora, withLora } from './lora';
+export { foldLora, fromPeftNames, loraInit, loraTargets, mergeLora, toPeftNames, unmergeLora, withLora } from './lora';
 export type { LoraAdapter, LoraConfig } from './lora';
 export { lengthMask, maskedPositions, paddingMask } from './mask';
 export type { PaddingSide } from './mask';

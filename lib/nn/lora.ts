@@ -72,6 +72,19 @@ export function mergeLora<P>(params: P, adapter: LoraAdapter, config: LoraConfig
   }));
 }
 
+/** Parameters whose layers carry their updates (`withLora`), with these added to the weights. */
+export function foldLora<P>(params: P): P {
+  const visit = (node: unknown): unknown => {
+    if (node instanceof Tensor || typeof node !== 'object' || node === null) return node;
+    if (Array.isArray(node)) return node.map(visit);
+    const { lora, ...layer } = node as LinearParams;
+    if (lora && layer.weight instanceof Tensor)
+      return { ...layer, weight: layer.weight.add(lora.B.matMul(lora.A).mul(lora.scale)) };
+    return Object.fromEntries(Object.entries(node).map(([k, v]) => [k, visit(v)]));
+  };
+  return visit(params) as P;
+}
+
 /** The inverse of mergeLora, up to rounding. */
 export function unmergeLora<P>(params: P, adapter: LoraAdapter, config: LoraConfig): P {
   return rebuild(params, adapter, (layer, { A, B }) => ({

@@ -27,6 +27,11 @@ export interface JitOptions {
   donate?: readonly number[];
   /** Where to run; the default device, if not given. */
   device?: string;
+  /**
+   * Tensors from outside become part of the graph if they have at most so many elements and their values are on the
+   * host; others are operands. Default 256. The runtime prepares weights that are part of the graph for its products.
+   */
+  embed?: number;
   /** For messages. */
   name?: string;
   /** Called whenever the function was traced and compiled for new shapes. */
@@ -43,7 +48,7 @@ export interface Compiled<A extends unknown[], R> {
   release(): void;
 }
 
-/** Small host values that a function uses from outside become part of its graph. */
+/** Small host values that a function uses from outside become part of its graph, unless `embed` says otherwise. */
 const EMBED_ELEMENTS = 256;
 
 /** Depth of functions being traced; a compiled function called while another is traced becomes part of it. */
@@ -64,7 +69,11 @@ function captureInto(captured: Tensor[], embed: number): (t: Tensor) => Tensor {
   return (t) => {
     t.storage!.check('jit');
     const values = t.storage!.hostValues;
-    if (values && t.size <= embed) return constant({ dtype: t.dtype, shape: t.shape, data: values.slice() });
+    if (values && t.size <= embed) {
+      // Large ones are read once, by the writer, and not copied before.
+      const data = t.size <= EMBED_ELEMENTS ? values.slice() : values;
+      return constant({ dtype: t.dtype, shape: t.shape, data });
+    }
     captured.push(t);
     return input(t);
   };
@@ -148,7 +157,7 @@ export function jit<A extends unknown[], R>(fn: (...args: A) => R, options: JitO
       return new Slot(results.length - 1);
     });
     const captured: Tensor[] = [];
-    const program = buildProgram(placeholders, outputs, captureInto(captured, EMBED_ELEMENTS));
+    const program = buildProgram(placeholders, outputs, captureInto(captured, options.embed ?? EMBED_ELEMENTS));
     const executable = getDevice(options.device).compile(program, name);
     options.onCompile?.(executable);
     const donated = new Set(owner.flatMap((o, i) => (options.donate?.includes(o) ? [i] : [])));

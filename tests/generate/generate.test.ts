@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { ArgumentError, CancelledError, NonFiniteError, ShapeError } from '../../lib/errors';
 import { tensor, treeMap } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';
-import { generate, warp } from '../../lib/generate';
+import { freeze, generate, warp } from '../../lib/generate';
 import type { Generation, LlamaModel, Prompt, TokenEvent } from '../../lib/generate';
 import { llamaHidden, llamaInit, llamaLogits } from '../../lib/models';
 import type { LlamaConfig } from '../../lib/models';
@@ -391,6 +391,38 @@ describe('generation', () => {
     }
   });
 
+  it('a frozen model says the same, with its adapter added to the weights', async () => {
+    const base = await modelOf(config);
+    const lora = { rank: 2, alpha: 4, targets: ['q_proj', 'down_proj'] };
+    const noise = new Random(2, 'lora');
+    const adapter = loraInit(noise, base.params, lora);
+    for (const path of Object.keys(adapter)) adapter[path].B = normal(noise, adapter[path].B.shape, 1);
+    const model = { config, params: withLora(base.params, adapter, lora) };
+    const frozen = await freeze(model);
+    const prompts = [5, 12, 9].map(promptOf);
+    const wanted = { maxNewTokens: 30, hidden: [1, 2, 3], seed: 2 };
+    for (const options of [{ temperature: 0 }, { temperature: 0.9, topP: 0.95 }]) {
+      const [loose, fixed] = [
+        await generate(model, prompts, { ...options, ...wanted }),
+        await generate(frozen, prompts, { ...options, ...wanted }),
+      ];
+      for (const [i, g] of fixed.entries()) {
+        assert.deepEqual([g.tokens, g.finish, g.hiddenAt], [loose[i].tokens, loose[i].finish, loose[i].hiddenAt]);
+        g.logProbs.forEach((x, j) => near(x, loose[i].logProbs[j], 'log-probability'));
+        if (options.temperature === 0) await checkGreedy(model, prompts[i], { ...g, hidden: undefined });
+      }
+    }
+    const [unadapted] = await generate(base, prompts, { temperature: 0, ...wanted });
+    assert.notDeepEqual((await generate(frozen, prompts, { temperature: 0, ...wanted }))[0].tokens, unadapted.tokens);
+    await assert.rejects(generate(frozen, prompts, { device: 'tfjs' }), /device unset, .* got tfjs/);
+    frozen.release();
+    assert.equal((await generate(frozen, prompts, { maxNewTokens: 2 }))[0].tokens.length, 2);
+    frozen.release();
+    const weight = tensor(new Float32Array(29 * 32).fill(Infinity), { shape: [29, 32] });
+    const broken = { config, params: { ...base.params, lm_head: { weight } } };
+    await assert.rejects(freeze(broken), (e: Error) => e instanceof NonFiniteError && /lm_head.weight/.test(e.message));
+  });
+
   it('takes no prompts at all', async () => {
     assert.deepEqual(await generate(await modelOf(config), []), []);
   });
@@ -421,5 +453,6 @@ describe('generation', () => {
     const { params } = await modelOf(config);
     const broken = { ...params, lm_head: { weight: tensor(new Float32Array(29 * 32).fill(NaN), { shape: [29, 32] }) } };
     await assert.rejects(generate({ params: broken, config }, [[1, 2]]), NonFiniteError);
+    await assert.rejects(generate({ params: broken, config }, [[1, 2]], { temperature: 0 }), NonFiniteError);
   });
 });
