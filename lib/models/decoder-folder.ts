@@ -17,12 +17,13 @@ import { Tokenizer } from '../io/tokenizer';
 import { noiseScheduleSchema } from '../nn/noise-schedule';
 import type { NoiseScheduleConfig } from '../nn/noise-schedule';
 import type { Noise } from '../nn/init';
-import { decoderSchema } from './decoder';
+import { decoderSchema, isClipUnet } from './decoder';
 import type { Decoder, DecoderConfig, DecoderParams } from './decoder';
 import { fromReferenceConfig, toReferenceConfig } from './diffusers-config';
 import type { Implied } from './diffusers-config';
 import { clipTextInit, clipTextSchema } from './text-encoder';
 import { unetInit, unetSchema } from './unet';
+import { unet3dInit, unet3dSchema } from './unet-3d';
 import { autoencoderFactor, autoencoderInit, autoencoderSchema } from './vae';
 
 /** The version whose files these are. */
@@ -69,6 +70,15 @@ const unetPart: Part = {
   rename: same,
 };
 
+const clipUnetPart: Part = {
+  ...unetPart,
+  className: 'UNet3DConditionModel',
+  schema: unet3dSchema,
+  init: unet3dInit,
+  implied: { act_fn: ['silu'], downsample_padding: [1], mid_block_scale_factor: [1] },
+  ignored: [],
+};
+
 const parts: Record<keyof DecoderParams, Part> = {
   text_encoder: {
     library: 'transformers',
@@ -101,6 +111,8 @@ const parts: Record<keyof DecoderParams, Part> = {
   },
 };
 const partNames = Object.keys(parts) as (keyof DecoderParams)[];
+const partOf = (name: keyof DecoderParams, clips: boolean): Part =>
+  name === 'unet' && clips ? clipUnetPart : parts[name];
 const configKeys = { text_encoder: 'textEncoder', unet: 'unet', vae: 'vae' } as const;
 
 const pipelineClasses: Record<Decoder['modality'], string> = {
@@ -114,8 +126,9 @@ const json = (value: unknown): string => JSON.stringify(value, null, 2) + '\n';
 /** Writes the folder; files that are there are replaced one by one. */
 export async function saveDecoder(dir: string, { modality, config, params, tokenizer }: Decoder): Promise<void> {
   const write = (name: string, value: unknown): Promise<void> => writeFileAtomic(path.join(dir, name), json(value));
+  const clips = isClipUnet(config.unet);
   for (const name of partNames) {
-    const part = parts[name];
+    const part = partOf(name, clips);
     const header = part.library === 'diffusers' ? { _class_name: part.className, _diffusers_version: DIFFUSERS } : {};
     const extra = name === 'vae' ? vaeBlocks(config.vae) : name === 'text_encoder' ? specialIds(tokenizer) : {};
     await write(`${name}/config.json`, {
@@ -139,7 +152,7 @@ export async function saveDecoder(dir: string, { modality, config, params, token
   await write('model_index.json', {
     _class_name: pipelineClasses[modality],
     _diffusers_version: DIFFUSERS,
-    ...Object.fromEntries(partNames.map((name) => [name, [parts[name].library, parts[name].className]])),
+    ...Object.fromEntries(partNames.map((name) => [name, [parts[name].library, partOf(name, clips).className]])),
     scheduler: ['diffusers', 'DDIMScheduler'],
     tokenizer: ['transformers', 'PreTrainedTokenizerFast'],
     ...(modality === 'image'
@@ -165,18 +178,20 @@ const omnilabSchema = decoderSchema.pick({ modality: true, length: true, latentS
 /** Reads such a folder, ours or diffusers'. Throws FormatError for what is missing, damaged or of another kind. */
 export async function loadDecoder(dir: string): Promise<Decoder> {
   const index = await readJson(path.join(dir, 'model_index.json'));
+  const clips = (index.unet as [string, string] | undefined)?.[1] === clipUnetPart.className;
   for (const name of partNames) {
     const found = index[name] as [string, string] | undefined;
-    if (found?.[1] !== parts[name].className)
+    const { className } = partOf(name, clips);
+    if (found?.[1] !== className)
       throw new FormatError(
         path.join(dir, 'model_index.json'),
-        `expected ${name} of class ${parts[name].className}, got ${found?.[1] ?? 'none'}`,
+        `expected ${name} of class ${className}, got ${found?.[1] ?? 'none'}`,
         'this kind of pipeline is not supported',
       );
   }
   const loaded = Object.fromEntries(
     await Promise.all(
-      partNames.map(async (name) => [name, await loadPart(path.join(dir, name), parts[name])] as const),
+      partNames.map(async (name) => [name, await loadPart(path.join(dir, name), partOf(name, clips))] as const),
     ),
   );
   const configs = Object.fromEntries(partNames.map((name) => [configKeys[name], loaded[name].config]));
@@ -187,9 +202,10 @@ export async function loadDecoder(dir: string): Promise<Decoder> {
   const rest = stored.success
     ? stored.data
     : {
-        modality: 'image' as const,
+        modality: clips ? ('video' as const) : ('image' as const),
         length: textEncoder.maxPositionEmbeddings,
-        latentShape: [unet.inChannels, side, side],
+        // ModelScope's pipeline makes 16 frames unless it is told otherwise.
+        latentShape: clips ? [unet.inChannels, 16, side, side] : [unet.inChannels, side, side],
         // What diffusers' pipeline does unless it is told otherwise.
         sampling: { sampler: 'ddim' as const, steps: 50, guidanceScale: 7.5 },
       };

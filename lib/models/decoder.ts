@@ -11,8 +11,10 @@ import type { Modality } from '../world/signals';
 import { MODALITIES } from '../world/signals';
 import { clipText, clipTextSchema } from './text-encoder';
 import type { ClipTextParams } from './text-encoder';
-import { unetSchema } from './unet';
-import type { UnetParams } from './unet';
+import { unet, unetSchema } from './unet';
+import type { UnetConfig, UnetParams } from './unet';
+import { unet3d, unet3dSchema } from './unet-3d';
+import type { Unet3dConfig, Unet3dParams } from './unet-3d';
 import { autoencoderSchema } from './vae';
 import type { AutoencoderParams } from './vae';
 
@@ -27,10 +29,10 @@ export const decoderSchema = z.strictObject({
   modality: z.enum(MODALITIES),
   /** Tokens of a caption, padded: L. */
   length: z.number().int().positive(),
-  /** Latents of one medium, without the batch: [channels, height, width]. */
+  /** Latents of one medium, without the batch: [channels, height, width], of clips [channels, frames, height, width]. */
   latentShape: z.array(z.number().int().positive()).min(3).max(4),
   textEncoder: clipTextSchema,
-  unet: unetSchema,
+  unet: z.union([unetSchema, unet3dSchema]),
   vae: autoencoderSchema,
   scheduler: noiseScheduleSchema,
   sampling: samplingSchema,
@@ -38,7 +40,11 @@ export const decoderSchema = z.strictObject({
 export type DecoderConfig = z.infer<typeof decoderSchema>;
 
 /** Named as the folders of a pipeline. */
-export type DecoderParams = { text_encoder: ClipTextParams; unet: UnetParams; vae: AutoencoderParams };
+export type DecoderParams = {
+  text_encoder: ClipTextParams;
+  unet: UnetParams | Unet3dParams;
+  vae: AutoencoderParams;
+};
 
 export interface Decoder {
   modality: Modality;
@@ -55,3 +61,16 @@ export const encodeCaptions = (
   decoder: { params: Pick<DecoderParams, 'text_encoder'>; config: Pick<DecoderConfig, 'textEncoder'> },
   ids: Tensor,
 ): Tensor => clipText(decoder.params.text_encoder, decoder.config.textEncoder, ids);
+
+/** Whether a denoiser is one of clips: its blocks say so. */
+export const isClipUnet = (config: UnetConfig | Unet3dConfig): config is Unet3dConfig =>
+  config.downBlockTypes.some((type) => type.endsWith('3D'));
+
+/** The denoiser's prediction for noisy latents [B, ...latentShape], time steps [B] and token states [B, L, D]. */
+export function denoise(
+  params: DecoderParams['unet'],
+  config: DecoderConfig['unet'],
+  x: { sample: Tensor; timesteps: Tensor; context: Tensor },
+): Tensor {
+  return isClipUnet(config) ? unet3d(params as Unet3dParams, config, x) : unet(params, config, x);
+}

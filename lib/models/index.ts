@@ -12,7 +12,7 @@ export type { BlockPositions, OutputProjectorsConfig, OutputProjectorsParams } f
 export { outputProjector, outputProjectorInit, outputProjectorSchema, outputProjectorSizes } from './output-projector';
 export type { OutputProjectorConfig, OutputProjectorParams } from './output-projector';
 export { CAPTION_TOKENS, captionIds, captionTensor, trainCaptionTokenizer } from './caption-tokens';
-export { decoderSchema, encodeCaptions, samplingSchema } from './decoder';
+export { decoderSchema, denoise, encodeCaptions, isClipUnet, samplingSchema } from './decoder';
 export type { Decoder, DecoderConfig, DecoderParams } from './decoder';
 export { loadDecoder, saveDecoder } from './decoder-folder';
 export { clipText, clipTextInit, clipTextSchema, clipTextSizes } from './text-encoder';
@@ -27,6 +27,16 @@ export {
   unetSizes,
   unetTimeEmbedding,
 } from './unet';
+export {
+  unet3d,
+  unet3dConfig,
+  unet3dConfigFrom,
+  unet3dFromUnet,
+  unet3dInit,
+  unet3dSchema,
+  unet3dSizes,
+} from './unet-3d';
+export type { Unet3dConfig, Unet3dInputs, Unet3dParams } from './unet-3d';
 export type { UnetBlockParams, UnetConfig, UnetHooks, UnetInputs, UnetParams } from './unet';
 export {
   autoencoderFactor,

@@ -56,6 +56,8 @@ export { downsample, resampleInit, resBlock, resBlockInit, upsample } from './re
 export type { ResampleParams, ResBlockOptions, ResBlockParams, SpatialAxes } from './res-block';
 export { ropeAngles, rotate } from './rope';
 export type { RopeAngles } from './rope';
+export { temporalConv, temporalConvInit, temporalTransformer, temporalTransformerInit } from './temporal';
+export type { TemporalConvParams, TemporalTransformerParams } from './temporal';
 export { learningRateAt } from './schedule';
 export type { ScheduleConfig } from './schedule';
 export { philox, Random } from './random';

@@ -48,6 +48,8 @@ export interface DiffusionOptions<U = UnetParams> {
   denoiser: Denoiser<U>;
   scheduler: NoiseScheduleConfig;
   optimizer: OptimizerConfig;
+  /** Parameters to begin with instead of drawn ones: host values, which training takes over. */
+  start?: DiffusionParams<U>;
   latents: Latents;
   /** Caption ids [count, variants, length] flat: each time a sample comes, one of its captions is drawn. */
   captions: { ids: Int32Array; variants: number; length: number };
@@ -67,7 +69,7 @@ export interface DiffusionOptions<U = UnetParams> {
 export async function trainDiffusion<U>(context: TrainContext, o: DiffusionOptions<U>): Promise<DiffusionParams<U>> {
   const { textEncoder, denoiser, scheduler, optimizer, device, emaDecay } = o;
   const rng = new Random(o.seed, 'diffusion');
-  const params: DiffusionParams<U> = {
+  const params: DiffusionParams<U> = o.start ?? {
     text_encoder: clipTextInit(rng.stream('text encoder'), textEncoder),
     unet: denoiser.init(rng.stream('unet')),
   };
@@ -139,7 +141,7 @@ export async function trainDiffusion<U>(context: TrainContext, o: DiffusionOptio
 type DiffusionBatch = Noised & { timesteps: Tensor; ids: Tensor };
 
 /** The batch of step `i`: a function of the seed and `i`. */
-function batchMaker(rng: Random, o: Omit<DiffusionOptions, 'denoiser' | 'evaluate'>): (i: number) => DiffusionBatch {
+function batchMaker(rng: Random, o: Omit<DiffusionOptions, 'denoiser' | 'evaluate' | 'start'>): (i: number) => DiffusionBatch {
   const { latents, captions, empty, captionDropout } = o;
   const { batchSize } = o.optimizer;
   const size = latents.shape.reduce((a, b) => a * b);

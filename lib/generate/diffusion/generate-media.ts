@@ -9,7 +9,7 @@ import { tensor } from '../../graph/tensor';
 import type { Tensor } from '../../graph/tensor';
 import type { Medium } from '../../io/media';
 import { captionTensor } from '../../models/caption-tokens';
-import { encodeCaptions } from '../../models/decoder';
+import { denoise, encodeCaptions } from '../../models/decoder';
 import type { Decoder, DecoderConfig, DecoderParams } from '../../models/decoder';
 import { Random } from '../../nn/random';
 import { cancellable, checkCancelled } from '../../runtime/cancel';
@@ -230,7 +230,7 @@ function compilePrograms(config: DecoderConfig, device?: string) {
         guide: boolean,
       ) => {
         const model = (sample: Tensor, timesteps: Tensor, c: Tensor): Tensor =>
-          head.denoise(p, config, { sample, timesteps, context: c });
+          denoise(p, config.unet, { sample, timesteps, context: c });
         return guide ? withGuidance(model, empty, scale)(x, t, context) : model(x, t, context);
       },
       { device, name: 'denoise' },

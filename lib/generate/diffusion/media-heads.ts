@@ -3,20 +3,13 @@ import { ArgumentError } from '../../errors';
 import type { Tensor } from '../../graph/tensor';
 import type { Medium } from '../../io/media';
 import type { Decoder, DecoderConfig, DecoderParams } from '../../models/decoder';
-import { unet } from '../../models/unet';
 import { decodeLatents } from '../../models/vae';
 
 /** What stands between latents and media. */
 export type DecodingParams = Omit<DecoderParams, 'text_encoder' | 'unet'>;
 
-/** `denoise` and `decode` are traced: functions of tensors, for a batch. */
+/** `decode` is traced: a function of tensors, for a batch. */
 export interface MediaHead {
-  /** The denoiser's prediction. */
-  denoise(
-    params: DecoderParams['unet'],
-    config: DecoderConfig,
-    x: { sample: Tensor; timesteps: Tensor; context: Tensor },
-  ): Tensor;
   /** Latents [B, ...latentShape], as the denoiser has them -> what `toMedium` reads, [B, ...]. */
   decode(params: DecodingParams, config: DecoderConfig, latents: Tensor): Tensor;
   /** One medium from its values; `shape` is that of `decode` without the batch. */
@@ -24,13 +17,27 @@ export interface MediaHead {
 }
 
 const image: MediaHead = {
-  denoise: (params, config, x) => unet(params, config.unet, x),
   decode: (params, config, latents) =>
     decodeLatents(params.vae, config.vae, latents.div(config.vae.scalingFactor)).mul(0.5).add(0.5).clip(0, 1),
   toMedium: (_, data, [, height, width]) => ({ modality: 'image', picture: { width, height, data } }),
 };
 
-const heads: Partial<Record<Decoder['modality'], MediaHead>> = { image };
+/** Frame by frame, by the autoencoder of pictures. */
+const video: MediaHead = {
+  decode: (params, config, latents) => {
+    const [batch, channels, frames, height, width] = latents.shape;
+    const pictures = latents.transpose([0, 2, 1, 3, 4]).reshape([batch * frames, channels, height, width]);
+    const out = image.decode(params, config, pictures);
+    return out.reshape([batch, frames, ...out.shape.slice(1)]);
+  },
+  // The clips of the world last one second.
+  toMedium: (_, data, [frames, , height, width]) => ({
+    modality: 'video',
+    clip: { width, height, frames, fps: frames, data },
+  }),
+};
+
+const heads: Partial<Record<Decoder['modality'], MediaHead>> = { image, video };
 
 /** The row of a decoder's modality. Throws ArgumentError where there is none. */
 export function mediaHead(where: string, modality: Decoder['modality']): MediaHead {
