@@ -25,7 +25,10 @@ export const unet3dSchema = z.strictObject({
   blockOutChannels: z.array(count).min(1),
   layersPerBlock: count,
   crossAttentionDim: count,
-  /** Width of a head: of all, or one a resolution (a form that diffusers does not load); `transformer_in`, which has 8 heads, takes the first. */
+  /**
+   * Width of a head: of all, or one a resolution (a form that diffusers does not load); `transformer_in`, which has 8 heads,
+   * takes the first.
+   */
   attentionHeadDim: z.union([count, z.array(count).min(1)]),
   normNumGroups: count,
   normEps: z.number().positive().default(1e-5),
