@@ -12,7 +12,7 @@ import './omniagent/stage4-dpo';
 import './omniagent/stage4-simpo';
 
 export { omniagentPerplexities } from './paper';
-export { currentDevice, currentFigures, currentProfile, currentSeeds, run, runSeeds } from '../pipeline';
+export { currentDevice, currentFigures, currentProfile, currentSeeds, run, runSeeds, watch } from '../pipeline';
 
 const figure = (name: string): string[] => [`${name}.png`, `${name}.svg`];
 const table = (name: string): string[] => ['md', 'csv', 'json'].map((extension) => `tables/${name}.${extension}`);

@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../io/atomic';
 import { writeSafetensors } from '../io/safetensors';
 import { checkCancelled } from '../runtime/cancel';
 import type { Checkpoint, CheckpointFolder, Json, Stored } from './checkpoint';
-import type { MetricsLog } from './metrics-log';
+import type { LogRow, MetricsLog } from './metrics-log';
 import { artefactFile } from './paths';
 import type { Profile } from './profile';
 import type { Run } from './run-result';
@@ -58,6 +58,8 @@ export interface ContextParts<C> {
   latest: Stored | null;
   /** Called after each checkpoint. */
   saved: () => Promise<void>;
+  /** Called with each row, after it is written. */
+  logged: (row: LogRow) => void;
   progress: Context<C>['progress'];
   message: (text: string) => void;
 }
@@ -94,6 +96,7 @@ export function makeContext<C>(parts: ContextParts<C>): Context<C> {
     log(step, metrics) {
       checkCancelled('ctx.log');
       log.append(step, metrics);
+      parts.logged({ step, ...metrics });
     },
     progress(done, total, info) {
       checkCancelled('ctx.progress');

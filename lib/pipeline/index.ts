@@ -19,3 +19,5 @@ export type { NotebookResult, NotebookRunner, Reproduction, ReproduceOptions } f
 export { currentDevice, currentFigures, currentProfile, currentSeeds, run, runSeeds } from './run';
 export type { RunOptions } from './run';
 export { Run } from './run-result';
+export { readSamples, watch } from './watch';
+export type { WatchedChart, WatchOptions } from './watch';

@@ -4,10 +4,15 @@
  */
 import { notebook, show } from '../report/display/hook';
 import { progress } from '../report/display/progress';
+import type { LogRow } from './metrics-log';
 
 /** What a run says while it works. */
 export type RunEvent =
   | { kind: 'message'; experiment: string; text: string }
+  /** It begins, or goes on, in this folder. */
+  | { kind: 'start'; experiment: string; dir: string }
+  /** A logged row. Those that an interrupted run had logged before come first. */
+  | { kind: 'log'; experiment: string; row: LogRow }
   | { kind: 'progress'; experiment: string; done: number; total: number; info?: Record<string, number | string> }
   | { kind: 'end'; experiment: string; error?: Error };
 
@@ -27,11 +32,12 @@ export interface RunDisplay {
   progress(options: { total: number; label: string; unit: string; initial: number }): ProgressBar;
 }
 
-/** Turns events into one bar for each experiment, and messages. */
+/** Turns events into one bar for each experiment, and messages. Logged rows are for charts (watch.ts). */
 export function showOn(display: RunDisplay): OnProgress {
   const bars = new Map<string, ProgressBar>();
   return (event) => {
     if (event.kind === 'message') return display.message(`${event.experiment}: ${event.text}`);
+    if (event.kind === 'start' || event.kind === 'log') return;
     let bar = bars.get(event.experiment);
     if (event.kind === 'progress') {
       if (!bar) {

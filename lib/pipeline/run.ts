@@ -17,7 +17,8 @@ import type { Plan } from './identity';
 import { lockFolder } from './lock';
 import { encodeNumbers, writeJson } from './manifest';
 import type { Manifest } from './manifest';
-import { MetricsLog } from './metrics-log';
+import { MetricsLog, readLog } from './metrics-log';
+import type { LogRow } from './metrics-log';
 import { figuresDir } from './paths';
 import { DEFAULT_SEEDS, parseProfile } from './profile';
 import type { Profile } from './profile';
@@ -204,6 +205,9 @@ async function make(plan: Plan, dir: string, parents: Run[], settings: Settings)
       }),
     );
   await write();
+  const logged = (row: LogRow): void => onProgress({ kind: 'log', experiment: experiment.name, row });
+  onProgress({ kind: 'start', experiment: experiment.name, dir });
+  readLog(log.file).forEach(logged);
   const context = makeContext({
     base: { name: experiment.name, config, seed, profile, device, dir, signal, parents },
     records,
@@ -211,6 +215,7 @@ async function make(plan: Plan, dir: string, parents: Run[], settings: Settings)
     checkpoints,
     latest,
     saved: () => write(),
+    logged,
     progress: (done, total, info) => onProgress({ kind: 'progress', experiment: experiment.name, done, total, info }),
     message,
   });

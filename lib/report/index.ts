@@ -14,6 +14,7 @@ export * from './paper-table';
 export * from './table';
 export * from './table-text';
 export * from './display/figures';
+export * from './display/gallery';
 export * from './display/hook';
 export * from './display/live-chart';
 export * from './display/media';

@@ -96,7 +96,6 @@ export const stage2 = defineExperiment({
     const show = (name: string, list: typeof held, parts: Parameters<typeof illustrate>[2]['parts']) =>
       illustrate(ctx, decoders, { model, base, outputConfig, batch, parts }, list, name);
 
-    let shown = 0;
     const { outputProjectors, modules } = await trainStage2(ctx, {
       model,
       base,
@@ -109,8 +108,8 @@ export const stage2 = defineExperiment({
       device,
       alignWeight,
       signals: { from: tokenizer.id(SIGNAL_TOKENS[0]), to: tokenizer.id(SIGNAL_TOKENS.at(-1)!) + 1 },
-      evaluate: async (parts) => {
-        const metrics = await show(`training/${shown++}`, few, parts);
+      evaluate: async (parts, step) => {
+        const metrics = await show(`training/${step}`, few, parts);
         return Object.fromEntries(
           MODALITIES.flatMap((m) => ['shape', 'colour'].map((a) => [`eval/${m}/${a}`, metrics[`${m}/${a}`]])),
         );

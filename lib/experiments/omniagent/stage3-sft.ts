@@ -89,7 +89,6 @@ export const stage3 = defineExperiment({
     const before = await measurePerplexities(data, base, model, { encoder, input }, device);
     // One of each modality, to be looked at while training goes on.
     const few = MODALITIES.map((m) => evaluation.examples.find((e) => e.blocks.some((b) => b.modality === m))!);
-    let shown = 0;
     const result = await trainStage3(ctx, {
       model,
       base,
@@ -107,14 +106,14 @@ export const stage3 = defineExperiment({
       outputProjectors: output.params,
       seed,
       device,
-      evaluate: async (parts) => {
+      evaluate: async (parts, step) => {
         const options = { model, base, lora, inputConfig: input.config, outputConfig: output.config, parts };
         const metrics = await illustrate(
           ctx,
           decoders,
           { ...options, batch: { ...batch, store: heldStore } },
           few,
-          `training/${shown++}`,
+          `training/${step}`,
         );
         return Object.fromEntries(MODALITIES.map((m) => [`eval/${m}/colour`, metrics[`${m}/colour`]]));
       },

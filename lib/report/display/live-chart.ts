@@ -17,6 +17,8 @@ export interface LiveChartOptions {
   y: AxisOptions;
   /** See lineFigure. */
   smoothing?: number;
+  /** Points of each curve in the closing figure, evenly chosen; default all. */
+  points?: number;
   /** Least milliseconds between two redraws; default 1000. */
   interval?: number;
   /** Milliseconds of some clock; default performance.now. For tests. */
@@ -37,7 +39,7 @@ const drawnPoints = 400;
 
 /** Starts a live chart. */
 export function liveChart(options: LiveChartOptions): LiveChart {
-  const { title, x, y, smoothing, now = () => performance.now() } = options;
+  const { title, x, y, smoothing, points = Infinity, now = () => performance.now() } = options;
   const curves = new Map<string, { x: number[]; y: (number | null)[] }>();
   const hook = notebook();
   const display = hook ? updatingDisplay(hook) : undefined;
@@ -100,11 +102,11 @@ export function liveChart(options: LiveChartOptions): LiveChart {
           drawn = now();
         });
     },
-    figure: () => build(Infinity),
+    figure: () => build(points),
     async finish() {
       await drawing;
       if (failure) throw failure as Error;
-      const figure = build(Infinity);
+      const figure = build(points);
       if (display) display(await draw(figure, last));
       else show(figureBundle(figure, undefined, last));
       return figure;
