@@ -129,6 +129,7 @@ export const stage3 = defineExperiment({
           stage: 'stage3_sft',
           inputProjector: input.config,
           outputProjectors: output.config,
+          encyclopaedia: { seed, places: world.places },
         },
         llama: { config: model, base, peft },
         inputProjector,
