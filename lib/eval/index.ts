@@ -5,7 +5,13 @@ export { attributeMetrics, estimate, MEDIA_ATTRIBUTES, mediaAttributes, mediumAt
 export type { AttributeReport, AttributeValues, Estimate, GeneratedMedium, MediaAttribute } from './media-attributes';
 export { perplexities, perplexityOf, perplexityPools, sampleLosses } from './perplexity';
 export type { LabelledExample, SampleLoss } from './perplexity';
-export { taskFaults, taskMetrics } from './agent-tasks';
+export { taskMetrics } from './agent-tasks';
 export { answerSamples, promptOf } from './answer-samples';
 export type { Answer, AnswerOptions } from './answer-samples';
 export { captionAccuracy } from './caption-accuracy';
+export { attentionProbe } from './attention-probe';
+export type { ProbeData, ProbeOptions } from './attention-probe';
+export { encodeViews, JOINT_VIEWS, probeMetrics, retrievalMetrics } from './joint-encoder';
+export type { EncodedScenes, JointView, ProbedScenes } from './joint-encoder';
+export { retrieval } from './retrieval';
+export type { Retrieval } from './retrieval';

@@ -5,6 +5,7 @@
 import type { NotebookEntry } from '../pipeline/notebooks';
 import './omniagent/data';
 import './omniagent/stage0-backbone';
+import './omniagent/stage0-encoder';
 import './omniagent/stage1-encode';
 import './omniagent/stage2-decode';
 import './omniagent/stage3-sft';

@@ -14,7 +14,9 @@ export const imageBindSchema = z.strictObject({
     ...trunkShape,
     /** Height and width in pixels. */
     imageSize: count,
+    /** Side of a patch; patches overlap where the stride is smaller. */
     patch: count,
+    stride: count,
     /** Frames of one clip; a longer video is several. */
     frames: count,
     /** Frames that a patch spans. */
@@ -47,32 +49,54 @@ export const imageBindSchema = z.strictObject({
 export type ImageBindConfig = z.infer<typeof imageBindSchema>;
 
 /** Mean and deviation of OmniWorld's log-mel values (1000 sounds). */
-const worldMel = { ...melConfigs.omniworld, mean: -9, deviation: 3 };
+const worldMel = { ...melConfigs.omniworld, mean: -7, deviation: 1.1 };
 /** OmniWorld's pictures: 32 x 32, dark backgrounds. */
 const worldPixels = {
   imageSize: 32,
-  patch: 8,
+  patch: 16,
+  stride: 8,
   frames: 8,
   tubelet: 4,
-  mean: [0.25, 0.25, 0.25] as [number, number, number],
-  std: [0.25, 0.25, 0.25] as [number, number, number],
+  mean: [0.16, 0.16, 0.16] as [number, number, number],
+  std: [0.16, 0.16, 0.16] as [number, number, number],
 };
-/** One token four frames (62 ms) of all bands. */
+/** One token sixteen frames (a quarter of a second) of all bands, half of them shared with the next. */
 const worldSound = {
   mel: worldMel,
   frames: 64,
-  kernel: [32, 4] as [number, number],
-  stride: [32, 4] as [number, number],
+  kernel: [32, 16] as [number, number],
+  stride: [32, 8] as [number, number],
   logitScale: 20,
 };
 
-/** `vocabSize` and `eosId` follow the tokenizer. */
+/** The beginning and end of a text are 1 and 2 of the tokenizer (joint-input.ts); `vocabSize` follows it. */
+const worldText = { vocabSize: 512, contextLength: 64, eosId: 2, logitScale: 1 / 0.07 };
+
 export const imageBindSizes = {
   smoke: {
     embedWidth: 64,
-    vision: { width: 64, layers: 2, heads: 4, ...worldPixels },
-    audio: { width: 64, layers: 2, heads: 4, ...worldSound },
-    text: { width: 64, layers: 2, heads: 4, vocabSize: 512, contextLength: 64, eosId: 2, logitScale: 1 / 0.07 },
+    vision: { width: 48, layers: 2, heads: 4, ...worldPixels },
+    audio: { width: 48, layers: 2, heads: 4, ...worldSound },
+    text: { width: 48, layers: 2, heads: 4, ...worldText },
+  },
+  laptop: {
+    embedWidth: 128,
+    vision: { width: 96, layers: 3, heads: 4, ...worldPixels },
+    audio: { width: 96, layers: 3, heads: 4, ...worldSound },
+    text: { width: 64, layers: 2, heads: 4, ...worldText },
+  },
+  gpu: {
+    embedWidth: 256,
+    vision: { width: 384, layers: 8, heads: 8, ...worldPixels, patch: 8, stride: 8, tubelet: 2 },
+    audio: {
+      width: 384,
+      layers: 8,
+      heads: 8,
+      ...worldSound,
+      kernel: [16, 8] as [number, number],
+      stride: [8, 8] as [number, number],
+    },
+    text: { width: 256, layers: 6, heads: 8, ...worldText },
   },
   'imagebind-huge': {
     embedWidth: 1024,
@@ -82,6 +106,7 @@ export const imageBindSizes = {
       heads: 16,
       imageSize: 224,
       patch: 14,
+      stride: 14,
       frames: 2,
       tubelet: 2,
       // CLIP's pictures.

@@ -8,7 +8,7 @@ import { showShape } from '../graph/shape';
 import { concat } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { attention, mergeHeads, splitHeads } from '../nn/attention';
-import { conv2d } from '../nn/conv';
+import { conv } from '../nn/conv';
 import { filled, normal, uniform } from '../nn/init';
 import type { Noise } from '../nn/init';
 import { linear } from '../nn/linear';
@@ -118,31 +118,49 @@ export function trunk(p: TrunkParams, c: TrunkConfig, tokens: Tensor, options: {
 }
 
 /**
- * x [B, C, T, H, W] convolved with weight [out, C, t, h, w] at a stride of the kernel: [B, T/t * H/h * W/w, out], in that
- * order. As the patches do not overlap, this is one matrix product. Throws ShapeError unless the kernel divides x.
+ * x [B, C, ...axes] convolved with weight [out, C, ...kernel] at a stride: [B, positions, out], positions in row-major order.
+ * Where the stride divides kernel and axes this is one matrix product over patches (joined from tiles of the stride's size,
+ * if they overlap); else a convolution. Throws ShapeError where x has other channels or is smaller than the kernel.
  */
-export function patches3d(weight: Tensor, x: Tensor): Tensor {
-  const [out, channels, t, h, w] = weight.shape;
-  const [batch, c, time, height, width] = x.shape;
-  if (x.rank !== 5 || c !== channels || time % t || height % h || width % w)
+export function patchify(weight: Tensor, x: Tensor, stride: readonly number[]): Tensor {
+  const [out, channels, ...kernel] = weight.shape;
+  const [batch, found, ...axes] = x.shape;
+  if (x.rank !== weight.rank || found !== channels || kernel.some((k, i) => axes[i] < k))
     throw new ShapeError(
-      'patches3d',
-      `expected [B, ${channels}, ...] cut evenly by [${t}, ${h}, ${w}], got ${showShape(x.shape)}`,
-      'resize the pictures, or take another number of frames',
+      'patchify',
+      `expected [B, ${channels}, ...] of at least [${kernel.join(', ')}], got ${showShape(x.shape)}`,
+      'resize the input, or change the configuration',
     );
-  const [nt, nh, nw] = [time / t, height / h, width / w];
-  return x
-    .reshape([batch, c, nt, t, nh, h, nw, w])
-    .transpose([0, 2, 4, 6, 1, 3, 5, 7])
-    .reshape([batch, nt * nh * nw, c * t * h * w])
-    .matMul(weight.reshape([out, -1]), { transB: true });
+  if (stride.some((s, i) => kernel[i] % s || axes[i] % s)) {
+    const y = conv({ weight }, x, { stride });
+    return y.reshape([batch, out, -1]).transpose([0, 2, 1]);
+  }
+  const counts = axes.map((n, i) => (n - kernel[i]) / stride[i] + 1);
+  const tiles = intoTiles(x, stride);
+  // A patch is a block of tiles; its weights are put into the same order.
+  const block = kernel.map((k, i) => k / stride[i]);
+  const offsets = block.reduce<number[][]>(
+    (all, n) => all.flatMap((o) => Array.from({ length: n }, (_, i) => [...o, i])),
+    [[]],
+  );
+  const joined = concat(
+    offsets.map((o) => tiles.slice(null, ...o.map((at, i): [number, number] => [at, at + counts[i]]))),
+    -1,
+  );
+  const size = channels * product(kernel);
+  return joined
+    .reshape([batch, product(counts), size])
+    .matMul(intoTiles(weight, stride).reshape([out, size]), { transB: true });
 }
+const product = (list: readonly number[]): number => list.reduce((a, b) => a * b, 1);
 
-/** x [B, 1, M, T] convolved with weight [out, 1, m, t] at a stride, patches overlapping or not: [B, patches, out]. */
-export function patches2d(weight: Tensor, x: Tensor, stride: readonly [number, number]): Tensor {
-  const [, , m, t] = weight.shape;
-  const even = stride[0] === m && stride[1] === t && x.shape[2] % m === 0 && x.shape[3] % t === 0;
-  if (even) return patches3d(weight.unsqueeze(2), x.unsqueeze(2));
-  const y = conv2d({ weight }, x, { stride });
-  return y.reshape([y.shape[0], y.shape[1], -1]).transpose([0, 2, 1]);
+/** [B, C, ...axes] -> [B, ...tiles along each axis, C * size of a tile]. */
+function intoTiles(x: Tensor, size: readonly number[]): Tensor {
+  const [batch, channels, ...axes] = x.shape;
+  const counts = axes.map((n, i) => n / size[i]);
+  const at = size.map((_, i) => 2 + 2 * i);
+  return x
+    .reshape([batch, channels, ...size.flatMap((k, i) => [counts[i], k])])
+    .transpose([0, ...at, 1, ...at.map((i) => i + 1)])
+    .reshape([batch, ...counts, channels * product(size)]);
 }

@@ -21,7 +21,7 @@ import type { EmbeddingParams } from '../nn/linear';
 import { layerNorm, layerNormInit } from '../nn/norm';
 import type { NormParams } from '../nn/norm';
 import type { ImageBindConfig } from './imagebind-config';
-import { NORM_EPSILON, patches2d, patches3d, trunk, trunkInit } from './imagebind-trunk';
+import { NORM_EPSILON, patchify, trunk, trunkInit } from './imagebind-trunk';
 import type { TrunkParams } from './imagebind-trunk';
 
 type Projection = { weight: Tensor };
@@ -47,18 +47,18 @@ export const audioPatches = ({ audio: { mel, frames, kernel, stride } }: ImageBi
 ];
 /** The number of patches of a picture, and of one clip of `frames` frames. */
 export const visionPatches = ({ vision: v }: ImageBindConfig): { picture: number; clip: number } => {
-  const picture = (v.imageSize / v.patch) ** 2;
+  const picture = (Math.floor((v.imageSize - v.patch) / v.stride) + 1) ** 2;
   return { picture, clip: picture * (v.frames / v.tubelet) };
 };
 
 /** Initial values as the original's. Throws ArgumentError for sizes that do not divide. */
 export function imageBindInit(rng: Noise, c: ImageBindConfig): ImageBindParams {
   const { vision, audio, text } = c;
-  if (vision.imageSize % vision.patch || vision.frames % vision.tubelet)
+  if ((vision.imageSize - vision.patch) % vision.stride || vision.frames % vision.tubelet)
     throw new ArgumentError(
       'imageBindInit',
-      `expected patches that divide the picture and tubelets that divide the clip, got ${vision.patch} of ${vision.imageSize} and ${vision.tubelet} of ${vision.frames}`,
-      'choose divisors',
+      `expected patches that cover the picture and tubelets that divide the clip, got ${vision.patch} (stride ${vision.stride}) of ${vision.imageSize} and ${vision.tubelet} of ${vision.frames}`,
+      'choose a stride that divides the rest of the picture, and a divisor of the frames',
     );
   const stem = <P>(width: number, patches: number, rgbt_stem: P): Stem<P> => ({
     cls_token: normal(rng, [1, 1, width], width ** -0.5),
@@ -155,7 +155,7 @@ function encodeImage(p: ImageBindParams, c: ImageBindConfig, x: Tensor): Joint {
   checkInput('image', x, [null, 3, c.vision.imageSize, c.vision.imageSize]);
   // The original repeats the picture as a clip that stands still; summing the kernel over time is the same.
   const weight = p.modality_preprocessors.vision.rgbt_stem.proj['1'].weight.sum(2, true);
-  return encodeVision(p, c, patches3d(weight, x.unsqueeze(2)));
+  return encodeVision(p, c, patchify(weight, x.unsqueeze(2), [1, c.vision.stride, c.vision.stride]));
 }
 
 function encodeVideo(p: ImageBindParams, c: ImageBindConfig, x: Tensor): Joint {
@@ -170,7 +170,11 @@ function encodeVideo(p: ImageBindParams, c: ImageBindConfig, x: Tensor): Joint {
     );
   const parts = count / frames;
   const clips = x.reshape([batch * parts, frames, 3, imageSize, imageSize]).transpose([0, 2, 1, 3, 4]);
-  const patches = patches3d(p.modality_preprocessors.vision.rgbt_stem.proj['1'].weight, clips);
+  const patches = patchify(p.modality_preprocessors.vision.rgbt_stem.proj['1'].weight, clips, [
+    c.vision.tubelet,
+    c.vision.stride,
+    c.vision.stride,
+  ]);
   return joinParts(encodeVision(p, c, patches), parts);
 }
 
@@ -179,7 +183,7 @@ function encodeAudio(p: ImageBindParams, c: ImageBindConfig, x: Tensor): Joint {
   const pieces = x.rank === 5 ? x.reshape([x.shape[0] * x.shape[1], ...x.shape.slice(2)]) : x;
   checkInput('audio', pieces, [null, 1, mel.mels, frames]);
   const stem = p.modality_preprocessors.audio;
-  const patches = layerNorm(stem.rgbt_stem.norm_layer, patches2d(stem.rgbt_stem.proj.weight, pieces, stride));
+  const patches = layerNorm(stem.rgbt_stem.norm_layer, patchify(stem.rgbt_stem.proj.weight, pieces, stride));
   const states = trunk(p.modality_trunks.audio, c.audio, withPositions(stem, patches));
   return joinParts(withHead(p.modality_heads.audio, states), pieces.shape[0] / x.shape[0]);
 }

@@ -46,8 +46,7 @@ interface Request {
   inputs: Modality[];
 }
 
-/** An oracle that asks for nothing. */
-export const NOTHING: Oracle = {
+const NOTHING: Oracle = {
   objects: null,
   motion: false,
   emblem: false,
@@ -61,7 +60,7 @@ export const NOTHING: Oracle = {
 };
 
 /** Draws until the key is of the split. */
-export function until<T>(split: Split, key: (value: T) => string, draw: () => T): T {
+function until<T>(split: Split, key: (value: T) => string, draw: () => T): T {
   for (;;) {
     const value = draw();
     if (splitOf(key(value)) === split) return value;
@@ -80,7 +79,7 @@ const drawOutputs = (random: Random, weights: readonly number[]): Modality[] =>
   Array.from(random.permutation(3).slice(0, random.weighted([1, 2, 3], weights)), (i) => MODALITIES[i]);
 
 /** The oracle's part for a question: which article answers it, and what it says. */
-export function searchPart(book: Encyclopaedia, fact: Fact): Partial<Oracle> {
+function searchPart(book: Encyclopaedia, fact: Fact): Partial<Oracle> {
   const articles = articlesOf(placeNamed(book, fact.place));
   const wanted = fact.attribute === 'product' ? `${fact.place} ${fact.product}` : fact.place;
   const result = articles.find((a) => a.title === wanted)?.text ?? null;
@@ -88,7 +87,7 @@ export function searchPart(book: Encyclopaedia, fact: Fact): Partial<Oracle> {
 }
 
 /** The oracle's part for a sum: its value, computed by running a program. */
-export function sumPart(random: Random, sum: Sum): Partial<Oracle> {
+function sumPart(random: Random, sum: Sum): Partial<Oracle> {
   const run = runJavaScript(programFor(sum, new Wording(random)));
   if (!run.ok) throw new Error(`the program for ${sumKey(sum)} failed: ${run.error}`);
   return { sum, tool: 'code_interpreter', result: run.value, answer: run.value };
@@ -208,7 +207,7 @@ function drawRequest(book: Encyclopaedia, category: Category, split: Split, rand
 }
 
 /** The turns of a record, as the chat template takes them. */
-export const toMessages = (record: Pick<InstructionRecord, 'conversations'>): Message[] =>
+export const toMessages = (record: InstructionRecord): Message[] =>
   record.conversations.map(({ from, value }) => ({
     role: from === 'human' ? 'user' : from === 'gpt' ? 'assistant' : 'tool',
     content: value,

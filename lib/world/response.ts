@@ -140,9 +140,9 @@ export function parseResponse(response: string | readonly Message[], tools: read
   return parsed;
 }
 
-/** "1. ... 2. ..." -> steps. The number in "as in step 1. 2. Draw it." begins none. */
+/** "1. ... 2. ..." -> steps. */
 export const readSteps = (text: string): string[] =>
   text
-    .split(/(?:^|(?<!\b(?:steps?|and))\s)\d+\.\s+/i)
+    .split(/(?:^|\s)\d+\.\s+/)
     .map((s) => s.trim())
     .filter(Boolean);

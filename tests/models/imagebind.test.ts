@@ -31,6 +31,7 @@ const config: ImageBindConfig = {
     heads: 4,
     imageSize: 8,
     patch: 4,
+    stride: 4,
     frames: 4,
     tubelet: 2,
     mean: [0, 0, 0],
@@ -135,8 +136,8 @@ describe('ImageBind', () => {
       image: param('image', [2, 3, 32, 32]),
       video: param('video', [1, 8, 3, 32, 32]),
     });
-    assert.deepEqual(image.tokens.shape, [2, 17, 64]);
-    assert.deepEqual(video.tokens.shape, [1, 33, 64]);
+    assert.deepEqual(image.tokens.shape, [2, 10, 48]);
+    assert.deepEqual(video.tokens.shape, [1, 19, 48]);
     // A clip of one repeated picture is as the picture in its first frames.
     assert.ok((await image.embedding.numbers()).every(Number.isFinite));
   });
@@ -168,7 +169,7 @@ describe('ImageBind', () => {
     assert.throws(encode({ text: ints('x', [1, 7], 5) }), /at most 6\], got \[1, 7\]/);
     assert.throws(
       () => imageBindInit(noNoise, { ...config, vision: { ...config.vision, patch: 3 } }),
-      /patches that divide the picture/,
+      /patches that cover the picture/,
     );
     assert.throws(
       () => imageBindInit(new Random(1), { ...config, text: { ...config.text, heads: 3 } }),
