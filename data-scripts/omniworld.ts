@@ -1,50 +1,62 @@
 #!/usr/bin/env node
 /**
- * Writes OmniWorld's data sets as JSONL:
+ * Writes OmniWorld's data sets as JSONL, with their media as PNG, WAV and GIF beside them:
  *
- *   node dist/data-scripts/omniworld.js [--profile smoke|laptop|gpu] [--seed 0] [--out runs/omniworld]
+ *   node dist/data-scripts/omniworld.js [--profile smoke|laptop|gpu] [--seed 0] [--out runs/omniworld] [--no-media]
  *
- * corpus, instructions (each: train, validation, test), preferences (train, validation), evaluation, the
- * encyclopaedia, a tokenizer trained on the corpus, and manifest.json with sizes and hashes. Same arguments, same
- * bytes.
+ *   stage 0      corpus, pairs, captioned
+ *   stage 1, 2   media_captions, signal_captions
+ *   stage 3      instructions, understanding, tool_use
+ *   stage 4      preferences
+ *   evaluation   300 samples
+ *
+ * (each set: train, validation, test; no preferences for test), the encyclopaedia, a tokenizer trained on the corpus, and
+ * manifest.json with sizes and hashes. Same arguments, same bytes. A run that was stopped goes on where it was. Without
+ * media (--no-media) records hold scenes only, which loaders render.
  */
 import path from 'node:path';
-import cliProgress from 'cli-progress';
-import type { z } from 'zod';
 import { argv, chalk, echo } from 'zx';
-import { OmniError } from '../lib/errors';
+import { ArgumentError, OmniError } from '../lib/errors';
 import { profileSizes } from '../lib/experiments/omniagent/sizes';
-import { hashFile, trainTokenizer, writeFileAtomic, writeJsonl } from '../lib/io';
+import { trainTokenizer, writeFileAtomic } from '../lib/io';
+import { parseProfile } from '../lib/pipeline';
+import { codeVersion } from '../lib/pipeline/code-version';
 import {
   ADDED_TOKENS,
+  captionedSchema,
   documentSchema,
   documents,
   evaluationSet,
   instructionSchema,
   instructions,
+  makeCaptioned,
   makeEncyclopaedia,
+  makeMediaCaptionRecord,
+  makePair,
+  makeSignalCaption,
+  makeToolUse,
+  makeUnderstanding,
+  mediaCaptionSchema,
+  pairSchema,
   preferenceSchema,
   preferences,
+  signalCaptionSchema,
+  SPLITS,
   tokenizerTexts,
+  toolUseSchema,
+  understandingSchema,
 } from '../lib/world';
-import { parseProfile } from '../lib/pipeline';
-import type { Split } from '../lib/world';
+import { SetWriter } from './_write-sets';
 
-/** Passes records on and moves the bar. */
-function* counted<T>(name: string, total: number, records: Iterable<T>): Generator<T> {
-  const bar = new cliProgress.SingleBar(
-    { format: `${name.padEnd(26)} {bar} {percentage}% {value}/{total}`, noTTYOutput: false, hideCursor: true },
-    cliProgress.Presets.shades_classic,
-  );
-  bar.start(total, 0);
-  try {
-    for (const record of records) {
-      yield record;
-      bar.increment();
-    }
-  } finally {
-    bar.stop();
-  }
+/** Numbers of records in training that the experiments' sizes do not have; validation and test have a tenth. */
+const SIZES = {
+  smoke: { pairs: 400, captioned: 1200, understanding: 600, toolUse: 400 },
+  laptop: { pairs: 3000, captioned: 9000, understanding: 4500, toolUse: 4000 },
+  gpu: { pairs: 50_000, captioned: 150_000, understanding: 30_000, toolUse: 12_000 },
+};
+
+function* range<T>(count: number, make: (index: number) => T): Generator<T> {
+  for (let i = 0; i < count; i++) yield make(i);
 }
 
 function* map<A, B>(records: Iterable<A>, change: (record: A) => B): Generator<B> {
@@ -54,40 +66,107 @@ function* map<A, B>(records: Iterable<A>, change: (record: A) => B): Generator<B
 async function main(): Promise<void> {
   const profile = String(argv.profile ?? 'laptop');
   const seed = Number(argv.seed ?? 0);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new ArgumentError(
+      '--seed',
+      `expected a whole number from 0, got ${String(argv.seed)}`,
+      'for instance --seed 0',
+    );
   const out = String(argv.out ?? 'runs/omniworld');
-  // Numbers of records in training, the experiments' own; validation and test have a tenth.
-  const sizes = profileSizes(parseProfile(profile)).world;
-  const book = makeEncyclopaedia(seed, sizes.places);
-  const files: Record<string, { records: number; bytes: number; sha256: string }> = {};
+  const withMedia = argv.media !== false;
+  const name = parseProfile(profile);
+  const world = profileSizes(name).world;
+  const size = SIZES[name as keyof typeof SIZES];
+  const book = makeEncyclopaedia(seed, world.places);
+  // The generators' code counts as an argument: what older code has made is made again.
+  const code = codeVersion(path.resolve(__dirname, '../lib/world/index.js'));
+  const writer = new SetWriter(
+    out,
+    { world: 2, profile, seed, media: withMedia, sizes: { ...size, ...world }, code },
+    withMedia,
+  );
+  await writer.open();
 
-  const write = async <T>(name: string, schema: z.ZodType<T>, total: number, records: Iterable<T>): Promise<void> => {
-    const file = path.join(out, `${name}.jsonl`);
-    const count = await writeJsonl(file, schema, counted(name, total, records));
-    files[`${name}.jsonl`] = { records: count, ...(await hashFile(file)) };
-  };
-  const size = (split: Split, train: number): number => (split === 'train' ? train : Math.ceil(train / 10));
-
-  for (const split of ['train', 'validation', 'test'] as const) {
-    const [docs, samples] = [size(split, sizes.documents), size(split, sizes.instructions)];
-    await write(`corpus.${split}`, documentSchema, docs, documents(book, split, docs));
-    const records = map(instructions(book, split, samples), (sample) => sample.record);
-    await write(`instructions.${split}`, instructionSchema, samples, records);
+  for (const split of SPLITS) {
+    const of = (train: number): number => (split === 'train' ? train : Math.ceil(train / 10));
+    const total = { documents: of(world.documents), instructions: of(world.instructions) };
+    await writer.write({
+      name: `corpus.${split}`,
+      schema: documentSchema,
+      total: total.documents,
+      records: () => documents(book, split, total.documents),
+    });
+    await writer.write({
+      name: `pairs.${split}`,
+      schema: pairSchema,
+      total: of(size.pairs),
+      records: () => range(of(size.pairs), (i) => makePair(seed, split, i)),
+      media: true,
+    });
+    await writer.write({
+      name: `captioned.${split}`,
+      schema: captionedSchema,
+      total: of(size.captioned),
+      records: () => range(of(size.captioned), (i) => makeCaptioned(seed, split, i)),
+      media: true,
+    });
+    await writer.write({
+      name: `media_captions.${split}`,
+      schema: mediaCaptionSchema,
+      total: of(world.captions),
+      records: () => range(of(world.captions), (i) => makeMediaCaptionRecord(seed, split, i)),
+      media: true,
+    });
+    await writer.write({
+      name: `signal_captions.${split}`,
+      schema: signalCaptionSchema,
+      total: of(world.captions),
+      records: () => range(of(world.captions), (i) => makeSignalCaption(seed, split, i)),
+    });
+    await writer.write({
+      name: `instructions.${split}`,
+      schema: instructionSchema,
+      total: total.instructions,
+      records: () => map(instructions(book, split, total.instructions), (sample) => sample.record),
+      media: true,
+    });
+    await writer.write({
+      name: `understanding.${split}`,
+      schema: understandingSchema,
+      total: of(size.understanding),
+      records: () => range(of(size.understanding), (i) => makeUnderstanding(seed, split, i).record),
+      media: true,
+    });
+    await writer.write({
+      name: `tool_use.${split}`,
+      schema: toolUseSchema,
+      total: of(size.toolUse),
+      records: () => range(of(size.toolUse), (i) => makeToolUse(book, split, i).record),
+    });
     if (split === 'test') continue;
-    const pairs = size(split, sizes.preferences);
-    await write(`preferences.${split}`, preferenceSchema, pairs, preferences(book, split, pairs));
+    await writer.write({
+      name: `preferences.${split}`,
+      schema: preferenceSchema,
+      total: of(world.preferences),
+      records: () => preferences(book, split, of(world.preferences)),
+    });
   }
-  const evaluation = evaluationSet(book).map((sample) => sample.record);
-  await write('evaluation', instructionSchema, evaluation.length, evaluation);
+  await writer.write({
+    name: 'evaluation',
+    schema: instructionSchema,
+    total: 300,
+    records: () => map(evaluationSet(book), (sample) => sample.record),
+    media: true,
+  });
 
   await writeFileAtomic(path.join(out, 'encyclopaedia.json'), `${JSON.stringify(book, null, 1)}\n`);
   const tokenizer = trainTokenizer(tokenizerTexts(book, 20000), {
-    vocabSize: sizes.vocabulary,
+    vocabSize: world.vocabulary,
     addedTokens: ADDED_TOKENS,
   });
   await tokenizer.save(path.join(out, 'tokenizer'));
-  const manifest = { world: 1, profile, seed, vocabulary: tokenizer.vocabSize, files };
-  await writeFileAtomic(path.join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 1)}\n`);
-  echo(chalk.green(`wrote ${Object.keys(files).length} data sets to ${out}`));
+  await writer.save({ vocabulary: tokenizer.vocabSize }, true);
+  echo(chalk.green(`${writer.count} data sets are in ${out}`));
 }
 
 main().catch((error: unknown) => {

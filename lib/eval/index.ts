@@ -5,7 +5,7 @@ export { attributeMetrics, estimate, MEDIA_ATTRIBUTES, mediaAttributes, mediumAt
 export type { AttributeReport, AttributeValues, Estimate, GeneratedMedium, MediaAttribute } from './media-attributes';
 export { perplexities, perplexityOf, perplexityPools, sampleLosses } from './perplexity';
 export type { LabelledExample, SampleLoss } from './perplexity';
-export { taskMetrics } from './agent-tasks';
+export { taskFaults, taskMetrics } from './agent-tasks';
 export { answerSamples, promptOf } from './answer-samples';
 export type { Answer, AnswerOptions } from './answer-samples';
 export { captionAccuracy } from './caption-accuracy';

@@ -48,6 +48,8 @@ export const omniAgentSchema = z.strictObject({
       video: outputProjectorSchema,
     })
     .nullable(),
+  /** The encyclopaedia that its web_search knows; its language model has read prose on the same places. */
+  encyclopaedia: z.strictObject({ seed: z.int().min(0), places: z.int().positive() }).optional(),
 });
 export type OmniAgentConfig = z.infer<typeof omniAgentSchema>;
 

@@ -141,7 +141,10 @@ export async function trainDiffusion<U>(context: TrainContext, o: DiffusionOptio
 type DiffusionBatch = Noised & { timesteps: Tensor; ids: Tensor };
 
 /** The batch of step `i`: a function of the seed and `i`. */
-function batchMaker(rng: Random, o: Omit<DiffusionOptions, 'denoiser' | 'evaluate' | 'start'>): (i: number) => DiffusionBatch {
+function batchMaker(
+  rng: Random,
+  o: Omit<DiffusionOptions, 'denoiser' | 'evaluate' | 'start'>,
+): (i: number) => DiffusionBatch {
   const { latents, captions, empty, captionDropout } = o;
   const { batchSize } = o.optimizer;
   const size = latents.shape.reduce((a, b) => a * b);

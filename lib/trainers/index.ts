@@ -8,6 +8,7 @@ export { trainLoop } from './loop';
 export { omniLoss, trainOmni, tunedLanguageModel } from './omni';
 export type { OmniOptions, OmniParts, TextTargets } from './omni';
 export { omniBatch } from './omni-batch';
+export type { DiffusionTerm } from './omni-diffusion';
 export { projectExamples } from './omni-project';
 export type { ProjectOptions } from './omni-project';
 export type { OmniBatch, OmniBatchOptions, OmniExample, OmniShape } from './omni-batch';

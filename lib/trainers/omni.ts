@@ -2,9 +2,11 @@
  * What stages 1, 2 and 3 share: one compiled step over the language model with its projectors, in which each stage says
  * what is trained; the rest is frozen.
  *
- *   loss = cross-entropy of the response + sum over modalities of alignment (losses/alignment.ts)
+ *   loss = cross-entropy of the response + sum over modalities of a alignment (losses/alignment.ts) + d diffusion
+ *   (omni-diffusion.ts), with weights a and d
  *
- * Logged (TRL's names where it has one): loss, ce_loss, align/<modality>, mean_token_accuracy, grad_norm, learning_rate.
+ * Logged (TRL's names where it has one): loss, ce_loss, align/<modality>, diffusion/<modality>, mean_token_accuracy, grad_norm,
+ * learning_rate.
  */
 import type { Tensor } from '../graph/tensor';
 import { arange, stopGradient } from '../graph/tensor';
@@ -37,6 +39,8 @@ import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { omniBatch } from './omni-batch';
 import type { OmniBatch, OmniBatchOptions, OmniExample } from './omni-batch';
+import { denoiseBatches, denoiseLoss } from './omni-diffusion';
+import type { DenoiseBatch, DiffusionTerm } from './omni-diffusion';
 import { adamOf, stepScalars } from './optimizer';
 import type { OptimizerConfig } from './optimizer';
 
@@ -69,6 +73,8 @@ export interface OmniOptions {
   targets?: TextTargets;
   /** Weight of the alignment; that of the cross-entropy is 1. Default 1. */
   alignWeight?: number;
+  /** The optional loss through the frozen decoders. */
+  diffusion?: DiffusionTerm;
   /** Share of the learning rate for the projectors (NExT-GPT: 0.1 in stage 3). Default 1. */
   projectorRate?: number;
   /** Only these rows of trained embeddings change; default: all. */
@@ -88,13 +94,21 @@ export const tunedLanguageModel = (base: LlamaParams, parts: OmniParts, lora?: L
   return parts.adapter && lora ? withLora(replaced, parts.adapter, lora) : replaced;
 };
 
+/** Parameters of the decoders' parts that a loss goes through. */
+export type FrozenDecoders = {
+  textEncoders: Record<Modality, unknown> | null;
+  denoisers: Record<Modality, unknown> | null;
+};
+/** A batch, with noised latents where the decoders' own loss is asked for. */
+export type OmniStepBatch = OmniBatch & { denoise?: Record<Modality, DenoiseBatch> };
+
 /** The losses of a batch. */
 export function omniLoss(
-  o: Pick<OmniOptions, 'model' | 'lora' | 'inputConfig' | 'outputConfig' | 'targets' | 'alignWeight'>,
+  o: Pick<OmniOptions, 'model' | 'lora' | 'inputConfig' | 'outputConfig' | 'targets' | 'alignWeight' | 'diffusion'>,
   parts: OmniParts,
   base: LlamaParams,
-  textEncoders: Record<Modality, unknown> | null,
-  b: OmniBatch,
+  frozen: FrozenDecoders,
+  b: OmniStepBatch,
 ): { loss: Tensor; [metric: string]: Tensor } {
   const p = tunedLanguageModel(base, parts, o.lora);
   const tokens = embedding(p.model.embed_tokens, b.ids);
@@ -108,14 +122,18 @@ export function omniLoss(
   const right = logits.argMax(-1).equal(b.labels).cast('float32').mul(b.mask).sum();
   const metrics: Record<string, Tensor> = { ce_loss: ce, mean_token_accuracy: right.div(count.maximum(1)) };
   let loss = ce;
-  if (b.output && parts.outputProjectors && o.outputConfig && o.targets && textEncoders)
+  if (b.output && parts.outputProjectors && o.outputConfig && o.targets && frozen.textEncoders)
     for (const m of MODALITIES) {
       const { at, present, captions } = b.output[m];
       const projected = projectBlocks(parts.outputProjectors[m], o.outputConfig[m], hidden, tokens, at);
-      const target = stopGradient(o.targets.encode(m, textEncoders[m], captions));
+      const target = stopGradient(o.targets.encode(m, frozen.textEncoders[m], captions));
       const align = alignmentLoss(projected, target, present);
       metrics[`align/${m}`] = align;
       loss = loss.add(align.mul(o.alignWeight ?? 1));
+      if (!o.diffusion || !frozen.denoisers || !b.denoise) continue;
+      const denoise = denoiseLoss(o.diffusion, m, frozen.denoisers[m], b.denoise[m], projected, present);
+      metrics[`diffusion/${m}`] = denoise;
+      loss = loss.add(denoise.mul(o.diffusion.weight));
     }
   return { ...metrics, loss };
 }
@@ -139,7 +157,12 @@ const rowMask = (count: number, { from, to }: { from: number; to: number }): Ten
 /** Trains the parts of a stage and returns them. */
 export async function trainOmni(context: TrainContext, name: string, o: OmniOptions): Promise<OmniParts> {
   const { optimizer, device, projectorRate = 1 } = o;
-  const order = new Random(o.seed, name).stream('order');
+  const rng = new Random(o.seed, name);
+  const order = rng.stream('order');
+  const decoders: FrozenDecoders = {
+    textEncoders: o.targets?.params ?? null,
+    denoisers: o.diffusion?.params ?? null,
+  };
   const lengths = o.examples.map((e) => e.ids.length);
   const { adapter, modules, ...projectors } = o.trained;
   const trained: Trained = { language: dropEmpty({ adapter, modules }), projectors: dropEmpty(projectors) };
@@ -150,13 +173,13 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
       s: AdamWState<Trained>,
       base: LlamaParams,
       frozen: OmniOptions['frozen'],
-      textEncoders: Record<Modality, unknown> | null,
-      batch: OmniBatch,
+      decoders: FrozenDecoders,
+      batch: OmniStepBatch,
       scalars: AdamWScalars<Tensor>,
       slower: AdamWScalars<Tensor>,
     ) => {
       const { value, grads } = valueAndGrad((t: Trained) =>
-        omniLoss(o, { ...frozen, ...t.language, ...t.projectors }, base, textEncoders, batch),
+        omniLoss(o, { ...frozen, ...t.language, ...t.projectors }, base, decoders, batch),
       )(t);
       const kept = { ...grads, language: keepRows(grads.language, base, o.rows) };
       const { factor, norm } = clipFactor(kept, optimizer.maxGradNorm);
@@ -192,11 +215,10 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
       const { learningRate, scalars } = stepScalars(optimizer, i);
       const slower = stepScalars({ ...optimizer, learningRate: optimizer.learningRate * projectorRate }, i).scalars;
       const rows = groupedIndices(order, lengths, optimizer.batchSize, i);
-      const batch = omniBatch(
-        rows.map((r) => o.examples[r]),
-        o.batch,
-      );
-      const out = await step(trained, adam, o.base, o.frozen, o.targets?.params ?? null, batch, scalars, slower);
+      const examples = rows.map((r) => o.examples[r]);
+      const batch: OmniStepBatch = omniBatch(examples, o.batch);
+      if (o.diffusion) batch.denoise = denoiseBatches(o.diffusion, examples, rng.stream('noise').stream(i));
+      const out = await step(trained, adam, o.base, o.frozen, decoders, batch, scalars, slower);
       return {
         state: { trained: out.trained, adam: out.adam },
         metrics: { ...(await readMetrics(out.metrics)), learning_rate: learningRate },

@@ -17,7 +17,7 @@ import { copyTree } from './state';
 
 export type Stage2Options = Pick<
   OmniOptions,
-  'model' | 'base' | 'optimizer' | 'examples' | 'batch' | 'seed' | 'device' | 'evaluate' | 'alignWeight'
+  'model' | 'base' | 'optimizer' | 'examples' | 'batch' | 'seed' | 'device' | 'evaluate' | 'alignWeight' | 'diffusion'
 > & {
   outputConfig: OutputProjectorsConfig;
   targets: TextTargets;

@@ -16,6 +16,30 @@ export { runJavaScript } from './javascript';
 export { attributeAccuracy, chanceAccuracy, meanAccuracy } from './attribute-accuracy';
 export type { AttributeAccuracy } from './attribute-accuracy';
 export { captionOf } from './caption';
+export { makeCaptioned, makeMediaCaptionRecord, makePair, makeSignalCaption } from './caption-records';
+export { encodeMedium, loadMedium, withFiles } from './media-files';
+export type { RecordMedia, RecordMedium } from './media-files';
+export { answersQuestion } from './questions';
+export {
+  captionedSchema,
+  mediaCaptionSchema,
+  pairSchema,
+  QUESTIONS,
+  signalCaptionSchema,
+  toolUseSchema,
+  understandingSchema,
+} from './stage-records';
+export type {
+  CaptionedRecord,
+  MediaCaptionRecord,
+  PairRecord,
+  QuestionKind,
+  SignalCaptionRecord,
+  ToolUseRecord,
+  UnderstandingRecord,
+} from './stage-records';
+export { makeToolUse, makeUnderstanding } from './understanding';
+export type { Sample } from './understanding';
 export { cellCode, COLOURS, MOTIONS, SHAPES, SIZES } from './lexicon';
 export type { Cell, Colour, Motion, Shape, Size } from './lexicon';
 export { codeSegment, mediaIn, mediaSegment, showsMotion } from './media';

@@ -46,7 +46,8 @@ interface Request {
   inputs: Modality[];
 }
 
-const NOTHING: Oracle = {
+/** An oracle that asks for nothing. */
+export const NOTHING: Oracle = {
   objects: null,
   motion: false,
   emblem: false,
@@ -60,7 +61,7 @@ const NOTHING: Oracle = {
 };
 
 /** Draws until the key is of the split. */
-function until<T>(split: Split, key: (value: T) => string, draw: () => T): T {
+export function until<T>(split: Split, key: (value: T) => string, draw: () => T): T {
   for (;;) {
     const value = draw();
     if (splitOf(key(value)) === split) return value;
@@ -79,7 +80,7 @@ const drawOutputs = (random: Random, weights: readonly number[]): Modality[] =>
   Array.from(random.permutation(3).slice(0, random.weighted([1, 2, 3], weights)), (i) => MODALITIES[i]);
 
 /** The oracle's part for a question: which article answers it, and what it says. */
-function searchPart(book: Encyclopaedia, fact: Fact): Partial<Oracle> {
+export function searchPart(book: Encyclopaedia, fact: Fact): Partial<Oracle> {
   const articles = articlesOf(placeNamed(book, fact.place));
   const wanted = fact.attribute === 'product' ? `${fact.place} ${fact.product}` : fact.place;
   const result = articles.find((a) => a.title === wanted)?.text ?? null;
@@ -87,7 +88,7 @@ function searchPart(book: Encyclopaedia, fact: Fact): Partial<Oracle> {
 }
 
 /** The oracle's part for a sum: its value, computed by running a program. */
-function sumPart(random: Random, sum: Sum): Partial<Oracle> {
+export function sumPart(random: Random, sum: Sum): Partial<Oracle> {
   const run = runJavaScript(programFor(sum, new Wording(random)));
   if (!run.ok) throw new Error(`the program for ${sumKey(sum)} failed: ${run.error}`);
   return { sum, tool: 'code_interpreter', result: run.value, answer: run.value };
@@ -207,7 +208,7 @@ function drawRequest(book: Encyclopaedia, category: Category, split: Split, rand
 }
 
 /** The turns of a record, as the chat template takes them. */
-export const toMessages = (record: InstructionRecord): Message[] =>
+export const toMessages = (record: Pick<InstructionRecord, 'conversations'>): Message[] =>
   record.conversations.map(({ from, value }) => ({
     role: from === 'human' ? 'user' : from === 'gpt' ? 'assistant' : 'tool',
     content: value,

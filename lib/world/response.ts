@@ -140,9 +140,9 @@ export function parseResponse(response: string | readonly Message[], tools: read
   return parsed;
 }
 
-/** "1. ... 2. ..." -> steps. */
+/** "1. ... 2. ..." -> steps. The number in "as in step 1. 2. Draw it." begins none. */
 export const readSteps = (text: string): string[] =>
   text
-    .split(/(?:^|\s)\d+\.\s+/)
+    .split(/(?:^|(?<!\b(?:steps?|and))\s)\d+\.\s+/i)
     .map((s) => s.trim())
     .filter(Boolean);

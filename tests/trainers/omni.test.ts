@@ -5,9 +5,9 @@ import type { Tensor } from '../../lib';
 import { llamaInit, outputProjectorsInit } from '../../lib/models';
 import type { EncodedMedium, LlamaConfig, OutputProjectorConfig } from '../../lib/models';
 import { inputProjectorInit } from '../../lib/models';
-import { embedding, normal, Random } from '../../lib/nn';
+import { embedding, noiseScheduleSchema, normal, Random } from '../../lib/nn';
 import { memoryContext, optimizerSchema, toHost, trainStage1, trainStage2, trainStage3 } from '../../lib/trainers';
-import type { OmniExample, TextTargets } from '../../lib/trainers';
+import type { DiffusionTerm, OmniExample, TextTargets } from '../../lib/trainers';
 import { MODALITIES, SIGNALS } from '../../lib/world';
 import type { Modality } from '../../lib/world';
 
@@ -123,6 +123,39 @@ describe('trainers: stages 1 to 3', () => {
       else assert.deepEqual(row(table), row(old), `row ${id}`);
     }
     assert.ok(Object.keys(await toHost(outputProjectors)).length > 60);
+  });
+
+  it('stage 2 can learn through the frozen decoders: the projector gives what the denoiser needs', async () => {
+    const context = memoryContext();
+    // A denoiser that knows nothing but its context: it predicts the sample, which the caption alone decides.
+    const matrix = tensor(random.normals(12 * 6), { shape: [12, 6] });
+    const shown = Array.from({ length: 9 }, () => random.normals(6));
+    const latents = { shape: [6], of: (caption: string) => shown[Number(caption)] };
+    const scheduler = noiseScheduleSchema.parse({ numTrainTimesteps: 20, predictionType: 'sample' });
+    const diffusion: DiffusionTerm<Tensor> = {
+      weight: 1,
+      params: { image: matrix, audio: matrix, video: matrix },
+      predict: (_, matrix, { context }) => context.reshape([-1, 12]).matMul(matrix),
+      scheduler: { image: scheduler, audio: scheduler, video: scheduler },
+      latents: { image: latents, audio: latents, video: latents },
+    };
+    await trainStage2(context, {
+      model,
+      base,
+      outputConfig: outputs,
+      targets: targets as TextTargets,
+      alignWeight: 0.001,
+      diffusion: diffusion as DiffusionTerm,
+      optimizer,
+      examples: examples.map((e) => ({ ...e, media: [] })),
+      batch: { shape, captionTokens },
+      seed: 1,
+      signals: { from: 20, to: 33 },
+    });
+    for (const m of MODALITIES) {
+      const [first, last] = [context.rows[0], context.rows.at(-1)!].map((r) => r.metrics[`diffusion/${m}`]);
+      assert.ok(last < 0.3 * first, `${m}: ${first} to ${last}`);
+    }
   });
 
   it('stage 3 trains adapter, modules and projectors together', async () => {

@@ -104,6 +104,12 @@ describe('world: plans', () => {
       readPlan('<PLAN>1. Draw it. 2. Ponder. <ACT>Here.<IMG0><IMG1><IMG2><IMG3><IMG4><IMG0>')!.problems,
       ['step 2 is of no known kind: Ponder.'],
     );
+    assert.deepEqual(
+      readPlan('<PLAN>1. Search for it. 2. Play it. 3. Draw steps 1 and 2. 4. Film step 3.')!.steps.map(
+        (s) => s.dependsOn,
+      ),
+      [[], [1], [1, 2], [3]],
+    );
     assert.deepEqual(readPlan('<PLAN>')?.steps, undefined);
   });
 });

@@ -10,9 +10,10 @@ import type { InputProjectorConfig, InputProjectorParams } from '../../models/in
 import { defineExperiment } from '../../pipeline/experiment';
 import { optimizerSchema } from '../../trainers/optimizer';
 import { trainStage1 } from '../../trainers/stage1-encode';
-import { CHAT_TOKENS, MODALITIES } from '../../world';
+import { CHAT_TOKENS, MODALITIES, renderMedium } from '../../world';
 import { encoderFolder, encodeScenes, loadBackbone, loadOmniExamples, loadTokenizer } from './load';
 import type { MediaExamples } from './load';
+import { saveSamples } from './samples';
 import { inputSizesSchema, modelSchema, profileSizes } from './sizes';
 
 /** Captions that are generated at the end, at most. */
@@ -97,6 +98,17 @@ export const stage1 = defineExperiment({
       return { texts, metrics };
     };
 
+    /** Media with what was said of them, to be looked at and listened to. */
+    const show = (name: string, { examples, media }: MediaExamples, texts: readonly string[]): Promise<void> =>
+      saveSamples(
+        ctx.dir,
+        name,
+        texts.map((caption, i) => {
+          const { modality, scene } = media[examples[i].media[0].medium];
+          return { medium: renderMedium(modality, scene), caption };
+        }),
+      );
+
     const few = { ...held, examples: held.examples.slice(0, 48) };
     const inputProjector = await trainStage1(ctx, {
       model,
@@ -107,15 +119,16 @@ export const stage1 = defineExperiment({
       batch: { shape, store },
       seed,
       device,
-      evaluate: async (parts) => {
+      evaluate: async (parts, step) => {
         const { texts, metrics } = await describe(parts.inputProjector!, few);
-        ctx.message(`${few.media[few.examples[0].media[0].medium].modality}: ${texts[0]}`);
+        await show(`training/${step}`, few, texts.slice(0, MODALITIES.length));
         const mean = (name: string): number =>
           MODALITIES.reduce((sum, m) => sum + metrics[`caption/${m}/${name}`], 0) / MODALITIES.length;
         return { 'eval/shape': mean('shape'), 'eval/colour': mean('colour'), 'eval/place': mean('place') };
       },
     });
     const { texts, metrics } = await describe(inputProjector, { ...held, examples: held.examples.slice(0, CAPTIONS) });
+    await show('samples', held, texts.slice(0, 4 * MODALITIES.length));
     await ctx.saveJson(
       'captions',
       texts.map((text, i) => ({ text, medium: held.media[held.examples[i].media[0].medium] })),

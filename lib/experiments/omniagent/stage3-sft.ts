@@ -1,6 +1,6 @@
 /** Stage 3: instruction tuning of adapter, embeddings, head and projectors; then the whole agent is measured. */
 import { z } from 'zod';
-import { taskMetrics } from '../../eval/agent-tasks';
+import { taskFaults, taskMetrics } from '../../eval/agent-tasks';
 import { answerSamples } from '../../eval/answer-samples';
 import { attributeMetrics, mediaAttributes } from '../../eval/media-attributes';
 import type { GeneratedMedium } from '../../eval/media-attributes';
@@ -129,6 +129,7 @@ export const stage3 = defineExperiment({
           stage: 'stage3_sft',
           inputProjector: input.config,
           outputProjectors: output.config,
+          encyclopaedia: { seed, places: world.places },
         },
         llama: { config: model, base, peft },
         inputProjector,
@@ -155,6 +156,8 @@ export const stage3 = defineExperiment({
       'answers',
       samples.map((s, i) => ({ id: s.record.id, prompt: s.prompt, turns: answers[i].turns })),
     );
+
+    await ctx.saveJson('faults', taskFaults(book, samples, answers));
 
     ctx.message('decoding what was generated');
     const generated: GeneratedMedium[] = [];
