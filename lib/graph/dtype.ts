@@ -1,8 +1,8 @@
 /** Element types of tensors, the JavaScript arrays that hold them, and conversion between float32 and float16. */
 import { ArgumentError } from '../errors';
 
-/** The types of elements that the engine computes with. */
-export const DTYPES = ['float32', 'float16', 'int32', 'int64', 'bool'] as const;
+/** The types of elements that the engine computes with; uint8 is held, moved and cast, not computed with. */
+export const DTYPES = ['float32', 'float16', 'int32', 'int64', 'bool', 'uint8'] as const;
 export type DType = (typeof DTYPES)[number];
 
 /** Host arrays by type: float16 as its 16 bits in a Uint16Array, bool as 0 and 1 in a Uint8Array. */
@@ -21,10 +21,18 @@ const ARRAY_TYPES = {
   int32: Int32Array,
   int64: BigInt64Array,
   bool: Uint8Array,
+  uint8: Uint8Array,
 } as const;
 
 /** Size of an element, in bytes. */
-export const BYTES_PER_ELEMENT: Record<DType, number> = { float32: 4, float16: 2, int32: 4, int64: 8, bool: 1 };
+export const BYTES_PER_ELEMENT: Record<DType, number> = {
+  float32: 4,
+  float16: 2,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+  uint8: 1,
+};
 
 /** True of the types that can have a gradient. */
 export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float16';
@@ -115,6 +123,8 @@ export function fromNumbers(where: string, dtype: DType, values: ArrayLike<numbe
           `expected a 32-bit integer, got ${number}`,
           "use dtype 'float32', or round first",
         );
+      if (dtype === 'uint8' && (number & 255) !== number)
+        throw new ArgumentError(where, `expected an integer from 0 to 255, got ${number}`, "use dtype 'int32'");
       if (dtype === 'bool') out[i] = number ? 1 : 0;
       else out[i] = dtype === 'float16' ? toFloat16(number) : number;
     }

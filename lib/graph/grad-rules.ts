@@ -249,6 +249,12 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
   },
   // a rotation's transpose is the rotation back
   rotaryEmbedding: ({ dy, x: [, cos, sin] }) => [() => apply('rotaryEmbedding', {}, dy, cos, sin.neg()), null, null],
+  // d(x W^T)/dx: dy W
+  matMulNf4: ({ dy, x: [, codes, scales], p }) => [
+    () => apply('matMulNf4', { transB: !p.transB }, dy, codes, scales),
+    null,
+    null,
+  ],
   stopGradient: none,
   barrier: ({ dy }) => [() => dy, null],
   customGradient: ({ dy, y, x: [, ...inputs], p }) => {

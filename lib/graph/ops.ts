@@ -94,6 +94,12 @@ export interface OpParams {
   rmsNormalization: { epsilon: number };
   /** Half-split rotary embedding of [B, H, T, D] by tables [T, D / 2] or [B, T, D / 2], which have no gradient. */
   rotaryEmbedding: None;
+  /**
+   * x [..., in] times the transpose of a matrix [out, in] in the NF4 format, or with `transB` false dy [..., out] times
+   * the matrix itself. Operands: x, two codes a byte (uint8 [out, in / 2], the first in the high half), one scale for
+   * each block of equally many weights. Codes and scales have no gradient.
+   */
+  matMulNf4: { transB: boolean };
   // Gradient control; all return their first input
   stopGradient: None;
   barrier: None;

@@ -16,12 +16,14 @@ import {
 
 type Rule<P> = (where: string, x: readonly TensorType[], p: P) => TensorType[];
 type Plain = Record<string, never>;
-type Kind = 'float' | 'number' | 'bool' | 'integer' | 'any';
+type Kind = 'float' | 'number' | 'bool' | 'byte' | 'integer' | 'value' | 'any';
 
 const kinds: Record<Kind, { test: (d: DType) => boolean; text: string }> = {
   float: { test: isFloat, text: 'a float tensor' },
-  number: { test: (d) => d !== 'bool', text: 'a numeric tensor' },
+  number: { test: (d) => d !== 'bool' && d !== 'uint8', text: 'a numeric tensor' },
   bool: { test: (d) => d === 'bool', text: 'a bool tensor' },
+  byte: { test: (d) => d === 'uint8', text: 'a uint8 tensor' },
+  value: { test: (d) => d !== 'uint8', text: 'a numeric or bool tensor' },
   integer: { test: isInteger, text: 'an int32 or int64 tensor' },
   any: { test: () => true, text: 'any tensor' },
 };
@@ -186,7 +188,7 @@ export const shapeRules: { [K in OpName]: Rule<OpParams[K]> } = {
   max: binary('number'),
   min: binary('number'),
   mod: binary('integer'),
-  equal: binary('any', 'bool'),
+  equal: binary('value', 'bool'),
   less: binary('number', 'bool'),
   lessOrEqual: binary('number', 'bool'),
   and: binary('bool'),
@@ -415,6 +417,23 @@ export const shapeRules: { [K in OpName]: Rule<OpParams[K]> } = {
         'make the tables with ropeAngles',
       );
     return [x];
+  },
+  matMulNf4: (where, [x, codes, scales], { transB }) => {
+    need(where, 'float', x, scales);
+    sameType(where, x, scales);
+    need(where, 'byte', codes);
+    const [outputs, half] = codes.shape;
+    const size = transB ? 2 * half : outputs;
+    const block = (2 * outputs * half) / sizeOf(scales.shape);
+    const fits = codes.shape.length === 2 && x.dtype === 'float32' && x.shape.length > 0 && x.shape.at(-1) === size;
+    // The runtime's operator takes blocks of these sizes.
+    if (!fits || scales.shape.length !== 1 || !Number.isInteger(Math.log2(block)) || block < 16 || block > 256)
+      throw new ShapeError(
+        where,
+        `expected float32 [..., ${size}] and a scale for each block of 16, 32, 64, 128 or 256 weights, got x ${x.dtype} ${showShape(x.shape)}, codes ${showShape(codes.shape)}, scales ${showShape(scales.shape)}`,
+        'make codes and scales with quantise4Bit',
+      );
+    return [{ dtype: x.dtype, shape: [...x.shape.slice(0, -1), transB ? outputs : 2 * half] }];
   },
   stopGradient: first,
   barrier: first,

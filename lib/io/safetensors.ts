@@ -215,7 +215,7 @@ function fromBfloat16(bits: Uint16Array): Float32Array {
   return new Float32Array(Uint32Array.from(bits, (b) => b << 16).buffer);
 }
 
-/** A stored tensor as the engine takes it: bfloat16 and float64 become float32; int16, int8 and uint8 become int32. */
+/** A stored tensor as the engine takes it: bfloat16 and float64 become float32; int16 and int8 become int32. */
 export function toHostTensor(tensor: StoredTensor): HostTensor {
   const { dtype, shape, data } = tensor;
   switch (dtype) {
@@ -225,7 +225,6 @@ export function toHostTensor(tensor: StoredTensor): HostTensor {
       return { dtype: 'float32', shape, data: Float32Array.from(data as Float64Array) };
     case 'int16':
     case 'int8':
-    case 'uint8':
       return { dtype: 'int32', shape, data: Int32Array.from(data as Int8Array) };
     default:
       return { dtype, shape, data: data as HostTensor['data'] };

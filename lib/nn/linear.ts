@@ -3,6 +3,8 @@ import { ArgumentError } from '../errors';
 import type { Tensor } from '../graph/tensor';
 import { filled, normal } from './init';
 import type { Noise } from './init';
+import { is4Bit, product4Bit } from './linear-4bit';
+import type { Weight4Bit } from './linear-4bit';
 
 /** A low-rank update of a linear layer: scale * B A, A [rank, in], B [out, rank] (Hu et al. 2021, section 4.1). */
 export interface LoraParams {
@@ -12,6 +14,8 @@ export interface LoraParams {
 }
 /** weight [out, in] and bias [out], as PyTorch stores them. */
 export type LinearParams = { weight: Tensor; bias?: Tensor; lora?: LoraParams };
+/** A layer whose weight has 4 bits (linear-4bit.ts). */
+export type Linear4BitParams = Omit<LinearParams, 'weight'> & { weight: Weight4Bit };
 
 /** Weights normal with standard deviation `std` (1 / sqrt(inputs)), biases zero. */
 export function linearInit(
@@ -26,8 +30,8 @@ export function linearInit(
 }
 
 /** x [..., in] -> x W^T + b [..., out], plus the low-rank update where the layer carries one. */
-export function linear(p: LinearParams, x: Tensor): Tensor {
-  let y = x.matMul(p.weight, { transB: true });
+export function linear(p: LinearParams | Linear4BitParams, x: Tensor): Tensor {
+  let y = is4Bit(p.weight) ? product4Bit(p.weight, x) : x.matMul(p.weight, { transB: true });
   if (p.lora) y = y.add(x.matMul(p.lora.A, { transB: true }).matMul(p.lora.B, { transB: true }).mul(p.lora.scale));
   return p.bias ? y.add(p.bias) : y;
 }

@@ -8,7 +8,9 @@ import { Tensor } from '../graph/tensor';
 import { tensorsOf } from '../graph/tree';
 import { filled, uniform } from './init';
 import type { Noise } from './init';
-import type { LinearParams } from './linear';
+import type { Linear4BitParams, LinearParams } from './linear';
+import { is4Bit } from './linear-4bit';
+import type { Weight4Bit } from './linear-4bit';
 
 export interface LoraConfig {
   rank: number;
@@ -20,11 +22,19 @@ export interface LoraConfig {
 /** For each layer's path ("model.layers.0.self_attn.q_proj") its A [rank, in] and B [out, rank]. */
 export type LoraAdapter = { [path: string]: { A: Tensor; B: Tensor } };
 
-/** The paths of the linear layers whose last name is a target. Throws when a target matches none. */
-export function loraTargets(params: unknown, targets: readonly string[]): { path: string; weight: Tensor }[] {
-  const layers = tensorsOf(params)
-    .filter(({ path, tensor }) => path.endsWith('.weight') && tensor.rank === 2)
-    .map(({ path, tensor }) => ({ path: path.slice(0, -'.weight'.length), weight: tensor }));
+/**
+ * The paths of the linear layers whose last name is a target, and their weights' shapes [out, in]. Throws when a target
+ * matches none.
+ */
+export function loraTargets(
+  params: unknown,
+  targets: readonly string[],
+): { path: string; shape: readonly [number, number] }[] {
+  const layers = tensorsOf(params).flatMap(({ path, tensor: { rank, dtype, shape } }) => {
+    const [, layer, codes] = /^(.*)\.weight(\.codes)?$/.exec(path) ?? [];
+    if (layer === undefined || rank !== 2 || (codes !== undefined) !== (dtype === 'uint8')) return [];
+    return [{ path: layer, shape: [shape[0], codes ? 2 * shape[1] : shape[1]] as const }];
+  });
   const lastName = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
   for (const target of targets)
     if (!layers.some(({ path }) => lastName(path) === target))
@@ -46,8 +56,7 @@ export function loraInit(rng: Noise, params: unknown, config: LoraConfig): LoraA
   if (!(config.alpha > 0 && Number.isFinite(config.alpha)))
     throw new ArgumentError('lora', `expected alpha > 0, got ${config.alpha}`, 'choose for example twice the rank');
   return Object.fromEntries(
-    loraTargets(params, config.targets).map(({ path, weight }) => {
-      const [outputs, inputs] = weight.shape;
+    loraTargets(params, config.targets).map(({ path, shape: [outputs, inputs] }) => {
       return [
         path,
         { A: uniform(rng, [config.rank, inputs], 1 / Math.sqrt(inputs)), B: filled([outputs, config.rank], 0) },
@@ -68,17 +77,17 @@ export function withLora<P>(params: P, adapter: LoraAdapter, config: LoraConfig)
 export function mergeLora<P>(params: P, adapter: LoraAdapter, config: LoraConfig): P {
   return rebuild(params, adapter, (layer, { A, B }) => ({
     ...layer,
-    weight: layer.weight.add(B.matMul(A).mul(config.alpha / config.rank)),
+    weight: whole(layer.weight).add(B.matMul(A).mul(config.alpha / config.rank)),
   }));
 }
 
-/** Parameters whose layers carry their updates (`withLora`), with these added to the weights. */
+/** Parameters whose layers carry their updates (`withLora`), with these added to the weights, those of 4 bits excepted. */
 export function foldLora<P>(params: P): P {
   const visit = (node: unknown): unknown => {
     if (node instanceof Tensor || typeof node !== 'object' || node === null) return node;
     if (Array.isArray(node)) return node.map(visit);
-    const { lora, ...layer } = node as LinearParams;
-    if (lora && layer.weight instanceof Tensor)
+    const { lora, ...layer } = node as LinearParams | Linear4BitParams;
+    if (lora && !is4Bit(layer.weight))
       return { ...layer, weight: layer.weight.add(lora.B.matMul(lora.A).mul(lora.scale)) };
     return Object.fromEntries(Object.entries(node).map(([k, v]) => [k, visit(v)]));
   };
@@ -89,22 +98,22 @@ export function foldLora<P>(params: P): P {
 export function unmergeLora<P>(params: P, adapter: LoraAdapter, config: LoraConfig): P {
   return rebuild(params, adapter, (layer, { A, B }) => ({
     ...layer,
-    weight: layer.weight.sub(B.matMul(A).mul(config.alpha / config.rank)),
+    weight: whole(layer.weight).sub(B.matMul(A).mul(config.alpha / config.rank)),
   }));
 }
 
 function rebuild<P>(
   params: P,
   adapter: LoraAdapter,
-  change: (layer: LinearParams, update: { A: Tensor; B: Tensor }) => LinearParams,
+  change: (layer: LinearParams | Linear4BitParams, update: { A: Tensor; B: Tensor }) => LinearParams | Linear4BitParams,
 ): P {
   const left = new Set(Object.keys(adapter));
   const visit = (node: unknown, path: string): unknown => {
     const update = adapter[path];
     if (update) {
       left.delete(path);
-      checkFit(path, node as LinearParams, update);
-      return change(node as LinearParams, update);
+      checkFit(path, node as LinearParams | Linear4BitParams, update);
+      return change(node as LinearParams | Linear4BitParams, update);
     }
     if (node instanceof Tensor || typeof node !== 'object' || node === null) return node;
     const join = (k: string | number): string => (path ? `${path}.${k}` : String(k));
@@ -121,8 +130,23 @@ function rebuild<P>(
   return out;
 }
 
-function checkFit(path: string, layer: LinearParams, { A, B }: { A: Tensor; B: Tensor }): void {
-  const [outputs, inputs] = layer.weight?.shape ?? [];
+/** A weight to which an update can be added. */
+function whole(weight: Tensor | Weight4Bit): Tensor {
+  if (is4Bit(weight))
+    throw new ArgumentError(
+      'lora',
+      'expected float32 weights to add an update to, got weights of 4 bits',
+      'keep the adapter beside them (withLora), or dequantise them first',
+    );
+  return weight;
+}
+
+/** [out, in] of a layer's weight. */
+const shapeOf = (weight: Tensor | Weight4Bit | undefined): readonly number[] =>
+  weight && is4Bit(weight) ? [weight.codes.shape[0], 2 * weight.codes.shape[1]] : (weight?.shape ?? []);
+
+function checkFit(path: string, layer: LinearParams | Linear4BitParams, { A, B }: { A: Tensor; B: Tensor }): void {
+  const [outputs, inputs] = shapeOf(layer.weight);
   const fits = A.rank === 2 && B.rank === 2 && A.shape[1] === inputs && B.shape[0] === outputs;
   if (!fits || A.shape[0] !== B.shape[1])
     throw new ShapeError(

@@ -11,7 +11,14 @@ import type { Tf, TfTensor } from './tfjs-library';
 
 type Values = ArrayLike<number>;
 
-const HELD_AS = { float32: 'float32', float16: 'float32', int32: 'int32', int64: 'int32', bool: 'bool' } as const;
+const HELD_AS = {
+  float32: 'float32',
+  float16: 'float32',
+  int32: 'int32',
+  int64: 'int32',
+  bool: 'bool',
+  uint8: 'int32',
+} as const;
 
 /** Integers wrap around as int32; an int64 that 32 bits cannot hold is an error. */
 export function fitInteger(where: string, dtype: DType, value: number): number {

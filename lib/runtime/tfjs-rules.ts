@@ -6,6 +6,7 @@
 import type { DType } from '../graph/dtype';
 import { isInteger } from '../graph/dtype';
 import type { ArgParams, OpName, OpParams, ReduceParams, TensorType } from '../graph/ops';
+import { NF4 } from '../graph/nf4';
 import { range, sameShape, sizeOf } from '../graph/shape';
 import type { Node } from '../graph/tensor';
 import {
@@ -240,6 +241,19 @@ export const tfjsRules: { [K in OpName]: Rule<OpParams[K]> } = {
     const [c, s] = [cos, sin].map((t) => tf.reshape(t, [rows, 1, time, half]));
     const [a, b] = [0, half].map((from) => tf.slice(x, [0, 0, 0, from], [batch, heads, time, half]));
     return tf.concat([tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))], 3);
+  },
+  // The matrix is made on the host, from its codes.
+  matMulNf4: ({ tf, p, x: [x, codes, scales] }) => {
+    const [outputs, half] = codes.shape;
+    const [bytes, scale] = [codes.dataSync(), scales.dataSync()];
+    const block = (2 * outputs * half) / scale.length;
+    const matrix = Float32Array.from(
+      { length: 2 * outputs * half },
+      (_, i) => NF4[i % 2 ? bytes[i >> 1] & 15 : bytes[i >> 1] >> 4] * scale[Math.floor(i / block)],
+    );
+    const rows = tf.reshape(x, [-1, x.shape[x.shape.length - 1]]);
+    const y = tf.matMul(rows, tf.tensor(matrix, [outputs, 2 * half], 'float32'), false, p.transB);
+    return tf.reshape(y, [...x.shape.slice(0, -1), p.transB ? outputs : 2 * half]);
   },
   stopGradient: first,
   barrier: first,

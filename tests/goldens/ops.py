@@ -28,6 +28,7 @@ DTYPES = {
     "int32": torch.int32,
     "int64": torch.int64,
     "bool": torch.bool,
+    "uint8": torch.uint8,
 }
 
 
@@ -206,6 +207,22 @@ def rotary(x, p):
     return torch.cat([left * cos - right * sin, right * cos + left * sin], -1)
 
 
+NF4 = [
+    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+    -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
+]
+
+
+def nf4_product(x, p):
+    """bitsandbytes' layout: the first of two codes in the high half of a byte. Codes and scales count as constants."""
+    a, codes, scales = x[0], x[1], x[2].detach()
+    pairs = torch.stack([codes >> 4, codes & 15], -1)
+    table = torch.tensor(np.array(NF4, dtype=np.float32).astype(np.float64))
+    w = (table[pairs.long()].reshape(len(scales), -1) * scales[:, None]).reshape(codes.shape[0], -1)
+    return torch.matmul(a, swap(w, p["transB"]))
+
+
 def quotient(a, b):
     return a / b if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
 
@@ -271,6 +288,7 @@ PRIMITIVES = {
     "scatterElements": lambda x, p: scatter(x[0], x[1], x[2], p["axis"], p["reduction"]),
     "rmsNormalization": rms,
     "rotaryEmbedding": rotary,
+    "matMulNf4": nf4_product,
     "stopGradient": lambda x, p: x[0].detach(),
     "barrier": lambda x, p: x[0],
 }

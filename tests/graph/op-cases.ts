@@ -194,6 +194,7 @@ const TOLERANCE: Record<DType, [number, number]> = {
   int32: [0, 0],
   int64: [0, 0],
   bool: [0, 0],
+  uint8: [0, 0],
 };
 
 function compare(what: string, actual: Float64Array, expected: readonly Value[], dtype: DType, scale: number): void {

@@ -100,6 +100,14 @@ const WRONG: { [K in OpName]?: [() => unknown, RegExp][] } = {
   rmsNormalization: [
     [() => apply('rmsNormalization', { epsilon: 0.1 }, f(2, 3), f(2)), /scale of shape \[3\], got \[2\]/],
   ],
+  matMulNf4: [
+    [
+      () => apply('matMulNf4', { transB: true }, f(2, 30), zeros([4, 16], 'uint8'), f(2)),
+      /float32 \[\.\.\., 32\] .* got x float32 \[2, 30\]/,
+    ],
+    [() => apply('matMulNf4', { transB: false }, f(2, 4), zeros([4, 16], 'uint8'), f(3)), /scales \[3\]/],
+    [() => apply('matMulNf4', { transB: true }, f(2, 32), i(4, 16), f(2)), /a uint8 tensor, got int32/],
+  ],
   rotaryEmbedding: [[() => apply('rotaryEmbedding', {}, f(1, 1, 2, 3), f(2, 1), f(2, 1)), /x \[1, 1, 2, 3\]/]],
 };
 

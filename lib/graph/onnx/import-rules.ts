@@ -62,7 +62,7 @@ function knownScalar(c: Context, i: number, fallback: number): number {
 
 const dtypeFor = (c: Context, type: number): DType =>
   (Object.keys(DATA_TYPE) as DType[]).find((d) => DATA_TYPE[d] === type) ??
-  refuse(c, `expected float32, float16, int32, int64 or bool, got ONNX type ${type}`);
+  refuse(c, `expected float32, float16, int32, int64, uint8 or bool, got ONNX type ${type}`);
 
 /** A conversion; back from the wider integer to where it came from is none. */
 function convert(x: Tensor, dtype: DType): Tensor {
@@ -288,6 +288,15 @@ const rotaryEmbedding: ImportRule = (c) => {
   return [apply('rotaryEmbedding', {}, x, table(cos), table(sin))];
 };
 
+/** bitsandbytes' NF4, which the writer emits. */
+const matMulBnb4: ImportRule = (c) => {
+  const [x, codes, scales] = [0, 1, 2].map((i) => operand(c, i));
+  const [inputs, outputs] = [c.attributes.int('K', 0), c.attributes.int('N', 0)];
+  if (c.attributes.int('quant_type', 0) !== 1) refuse(c, 'expected NF4 (quant_type 1)');
+  const transB = c.attributes.int('transB', 1) === 1;
+  return [apply('matMulNf4', { transB }, x, codes.reshape([outputs, inputs / 2]), scales)];
+};
+
 function constantRange(n: number, dtype: DType): Tensor {
   const data = dtype === 'int64' ? BigInt64Array.from(range(n), BigInt) : Int32Array.from(range(n));
   return constant({ dtype, shape: [n], data });
@@ -480,6 +489,7 @@ export const importRules: ReadonlyMap<string, ImportRule> = new Map<string, Impo
   ['RMSNormalization', rmsNormalization],
   ['SimplifiedLayerNormalization', rmsNormalization],
   ['com.microsoft.RotaryEmbedding', rotaryEmbedding],
+  ['com.microsoft.MatMulBnb4', matMulBnb4],
   ['Transpose', unary((x, c) => x.transpose(c.attributes.ints('perm')))],
   ['Reshape', reshape],
   ['Flatten', flatten],

@@ -25,7 +25,6 @@ const OLDEST_OPSET = 13;
 const NEWEST_OPSET = 24;
 const DTYPE_OF = new Map(Object.entries(DATA_TYPE).map(([k, v]) => [v, k as DType]));
 const TYPE_NAMES: Record<number, string> = {
-  2: 'uint8',
   3: 'int8',
   5: 'int16',
   8: 'string',

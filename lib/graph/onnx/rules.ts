@@ -23,6 +23,8 @@ export interface Emitter {
   name(): string;
   /** The name of an int64 constant. */
   ints(values: readonly number[], scalar?: boolean): string;
+  /** The name of a float32 constant with one axis. */
+  floats(values: readonly number[]): string;
   /** The name of a scalar constant of a type. */
   scalar(dtype: DType, value: number): string;
 }
@@ -268,6 +270,19 @@ export const onnxRules: { [K in OpName]: Rule<OpParams[K]> } = {
       ? e.emit('Reshape', [e.ints(range(xt[1].shape[0] * time)), e.ints([xt[1].shape[0], time])])[0]
       : e.ints([0]);
     e.emit('RotaryEmbedding', [x[0], rows, flat(x[1]), flat(x[2])], { interleaved: 0 }, y, 'com.microsoft');
+  },
+  matMulNf4: ({ e, p, x, xt: [, codes, scales], y }) => {
+    const [outputs, half] = codes.shape;
+    const attributes = {
+      K: 2 * half,
+      N: outputs,
+      block_size: (2 * outputs * half) / sizeOf(scales.shape),
+      quant_type: 1,
+      transB: p.transB ? 1 : 0,
+      training_mode: 0,
+    };
+    const [flat] = e.emit('Reshape', [x[1], e.ints([-1])]);
+    e.emit('MatMulBnb4', [x[0], flat, x[2]], attributes, y, 'com.microsoft');
   },
   stopGradient: plain('Identity'),
   // The empty piece of the dependency that is joined on changes nothing, but has to be there first.

@@ -95,7 +95,7 @@ export const ModelMessage = root.lookupType('Model');
 export const ATTRIBUTE = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
 
 /** TensorProto.DataType */
-export const DATA_TYPE: Record<DType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 };
+export const DATA_TYPE: Record<DType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, uint8: 2 };
 
 export interface TensorProto {
   dims: number[];

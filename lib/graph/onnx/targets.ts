@@ -3,6 +3,7 @@
  * it.
  */
 import type { ConvParams, OpName, OpParams } from '../ops';
+import { NF4 } from '../nf4';
 import { range, sameShape, sizeOf } from '../shape';
 import { onnxRules } from './rules';
 import type { Args, Rule, Target } from './rules';
@@ -45,6 +46,25 @@ const logSoftmax: Override<{ axis: number }>['rule'] = ({ e, p, x, y }) => {
   e.emit('Sub', [centred, e.emit('Log', [sum])[0]], {}, y);
 };
 
+/** The matrix written out: codes to numbers by a look-up, times their scales. */
+const matMulNf4: Override<{ transB: boolean }>['rule'] = ({ e, p, x, xt: [, codes, scales], y }) => {
+  const [outputs, half] = codes.shape;
+  const blocks = sizeOf(scales.shape);
+  const [wide] = e.emit('Cast', [x[1]], { to: DATA_TYPE.int32 });
+  const parts = ['Div', 'Mod'].map((op) => {
+    const [code] = e.emit(op, [wide, e.scalar('int32', 16)]);
+    return e.emit('Unsqueeze', [code, e.ints([-1])])[0];
+  });
+  const [pairs] = e.emit('Concat', parts, { axis: -1 });
+  const [flat] = e.emit('Reshape', [pairs, e.ints([blocks, -1])]);
+  const [numbers] = e.emit('Gather', [e.floats(NF4), flat], { axis: 0 });
+  const [column] = e.emit('Unsqueeze', [x[2], e.ints([-1])]);
+  const [scaled] = e.emit('Mul', [numbers, column]);
+  const [matrix] = e.emit('Reshape', [scaled, e.ints([outputs, 2 * half])]);
+  const right = p.transB ? e.emit('Transpose', [matrix], { perm: [1, 0] })[0] : matrix;
+  e.emit('MatMul', [x[0], right], {}, y);
+};
+
 /** onnxruntime 1.30 on WebGPU. */
 const webgpu: { [K in OpName]?: Override<OpParams[K]> } = {
   // Broadcasting along an inner axis fails ("raw_hash_map<>::at"), so the operands are repeated first.
@@ -81,6 +101,7 @@ const webgpu: { [K in OpName]?: Override<OpParams[K]> } = {
   },
   // There is none, and logits are too large to go to the CPU and back.
   logSoftmax: { applies: () => true, rule: logSoftmax },
+  matMulNf4: { applies: () => true, rule: matMulNf4 },
   // Groups are refused with three spatial axes.
   conv: {
     applies: ({ xt, p }) => xt[0].shape.length === 5 && p.group > 1,
@@ -134,6 +155,7 @@ const webgpu: { [K in OpName]?: Override<OpParams[K]> } = {
 
 /** Fused operators of the runtime, written out. */
 const portable: { [K in OpName]?: Override<OpParams[K]> } = {
+  matMulNf4: { applies: () => true, rule: matMulNf4 },
   rmsNormalization: {
     applies: () => true,
     rule: ({ e, p, x, xt, y }) => {
@@ -162,7 +184,20 @@ const portable: { [K in OpName]?: Override<OpParams[K]> } = {
   },
 };
 
-const overrides: Partial<Record<Target, { [K in OpName]?: Override<OpParams[K]> }>> = { webgpu, portable };
+/**
+ * onnxruntime 1.30's MatMulBnb4 reads its matrix transposed even where transB is 0, and beyond its end (seen as wrong
+ * values and a crash of the process).
+ */
+const cpu: { [K in OpName]?: Override<OpParams[K]> } = {
+  matMulNf4: { applies: ({ p }) => !p.transB, rule: matMulNf4 },
+};
+
+const overrides: Partial<Record<Target, { [K in OpName]?: Override<OpParams[K]> }>> = {
+  cpu,
+  cuda: cpu,
+  webgpu,
+  portable,
+};
 
 /** How a primitive is written for an execution provider. */
 export function ruleFor(target: Target, op: OpName): (args: Args<never>) => void {

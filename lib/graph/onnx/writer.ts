@@ -125,6 +125,13 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
         data: fromNumbers('onnx', 'int64', values),
       });
     },
+    floats(values) {
+      return initializer(`c_float32_${values.join('_')}`, {
+        dtype: 'float32',
+        shape: [values.length],
+        data: Float32Array.from(values),
+      });
+    },
     scalar(dtype, value) {
       return initializer(`c_${dtype}_${Object.is(value, -0) ? '-0' : value}`, {
         dtype,
