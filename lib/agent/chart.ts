@@ -1,6 +1,6 @@
 /**
- * `chart`: a figure from data. The result is a plotly description, which notebooks, browsers and `omnilab/report` draw; the
- * model is told what was made. (Drawing itself is a matter of reports, which stand above the agent.)
+ * `chart`: a figure from data. The result is a plotly description, which notebooks, browsers and `omnilab/report` draw;
+ * the model is told what was made. (Drawing itself is a matter of reports, which stand above the agent.)
  */
 import { z } from 'zod';
 import { defineTool } from './tool';

@@ -5,10 +5,10 @@ import type { SandboxLimits } from './sandbox';
 import { defineTool, ToolError } from './tool';
 
 /**
- * The tool. Its result is what the program printed, line by line, then the value of its last expression; a program that has
- * neither, fails, or goes over a limit gives an error. OmniWorld's own programs run in world/javascript.ts, which
- * does the same for what it allows (a test compares them on random programs) but at once: data are made by functions that do not
- * wait.
+ * The tool. Its result is what the program printed, line by line, then the value of its last expression; a program that
+ * has neither, fails, or goes over a limit gives an error. OmniWorld's own programs run in world/javascript.ts, which
+ * does the same for what it allows (a test compares them on random programs) but at once: data are made by functions
+ * that do not wait.
  */
 export function codeInterpreter(limits: Partial<SandboxLimits> = {}) {
   const sandbox = new Sandbox(limits);

@@ -1,7 +1,7 @@
 /**
- * The action executor: takes the text of a tool call as the model wrote it, checks it against the tool's schema, runs the tool with
- * a time limit, and says what came of it in words for the model. Nothing that a call or a tool does makes it throw, but
- * the user's own signal.
+ * The action executor: takes the text of a tool call as the model wrote it, checks it against the tool's schema, runs
+ * the tool with a time limit, and says what came of it in words for the model. Nothing that a call or a tool does makes
+ * it throw, but the user's own signal.
  */
 import type { z } from 'zod';
 import { CancelledError } from '../errors';

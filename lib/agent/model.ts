@@ -5,7 +5,9 @@ import type { Medium } from '../io/media';
 import type { Message } from '../world/chat';
 import type { Modality } from '../world/signals';
 
-/** A turn; input media stand in its content as <|image|><|media_end|> (likewise audio, video), in the order of `media`. */
+/**
+ * A turn; input media stand in its content as <|image|><|media_end|> (likewise audio, video), in the order of `media`.
+ */
 export interface ChatMessage extends Message {
   media?: readonly Medium[];
 }

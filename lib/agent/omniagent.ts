@@ -24,7 +24,9 @@ import type { SearchEndpoint } from './web-search';
 export interface AgentOptions {
   /** Tools of your own, besides web_search, code_interpreter and chart; one of the same name replaces its namesake. */
   tools?: readonly Tool[];
-  /** An endpoint for web_search, as an address with {query} or with its settings; default: the embedded encyclopaedia. */
+  /**
+   * An endpoint for web_search, as an address with {query} or with its settings; default: the embedded encyclopaedia.
+   */
   search?: string | SearchEndpoint;
   /** The embedded encyclopaedia: its seed and how many places it has. Default: the checkpoint's. */
   encyclopaedia?: { seed: number; places: number };
@@ -109,8 +111,9 @@ export class OmniAgentModel {
   }
 
   /**
-   * Loads a checkpoint: a folder in the card's layout (omniagent.json, backbone/, projectors, tokenizer/, encoder/, decoders/), or,
-   * once omnilab/experiments is imported, the name of an experiment, which is made first if it is not there.
+   * Loads a checkpoint: a folder in the card's layout (omniagent.json, backbone/, projectors, tokenizer/, encoder/,
+   * decoders/), or, once omnilab/experiments is imported, the name of an experiment, which is made first if it is not
+   * there.
    * @throws ArgumentError for what is neither, FormatError for a damaged folder, DeviceError
    */
   static async fromPretrained(name: string, options: PretrainedOptions = {}): Promise<OmniAgentModel> {
@@ -121,8 +124,8 @@ export class OmniAgentModel {
   }
 
   /**
-   * Answers a request, and keeps the exchange in mind for the next one. A request that is refused, cancelled or fails leaves the
-   * conversation as it was.
+   * Answers a request, and keeps the exchange in mind for the next one. A request that is refused, cancelled or fails
+   * leaves the conversation as it was.
    * @throws ArgumentError for a request that cannot be used, FormatError for a file that cannot be read, CancelledError
    */
   chat(request: ChatRequest): Promise<Reply> {

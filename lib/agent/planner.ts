@@ -1,9 +1,9 @@
 /**
- * Running a plan. The model writes a plan (world/plan.ts reads it into steps with kinds and dependencies) and then does things:
- * calls, text, media. Each thing is the doing of a step, the first that waits for such a thing. A thing whose step builds on one that
- * failed is not done, and its step is skipped; unless the model did it after it had been told of the failure, in a later
- * turn: then it knows what it does. At the end, steps that nothing carried out have failed, and those that build
- * on them were skipped.
+ * Running a plan. The model writes a plan (world/plan.ts reads it into steps with kinds and dependencies) and then does
+ * things: calls, text, media. Each thing is the doing of a step, the first that waits for such a thing. A thing whose
+ * step builds on one that failed is not done, and its step is skipped; unless the model did it after it had been told
+ * of the failure, in a later turn: then it knows what it does. At the end, steps that nothing carried out have failed,
+ * and those that build on them were skipped.
  */
 import { fulfils, planOf, planProblems } from '../world/plan';
 import type { Deed, PlannedStep } from '../world/plan';
@@ -50,7 +50,8 @@ export class PlanRun {
 
   /**
    * The step that something done now belongs to: the first waiting one that it fulfils, else the last one that did not
-   * succeed. Null if there is none. A call that could not be read has the tool null, and belongs to any step with a tool.
+   * succeed. Null if there is none. A call that could not be read has the tool null, and belongs to any step with a
+   * tool.
    */
   claim(deed: Deed | { kind: 'call'; tool: null }): PlannedStep | null {
     const fits = ({ step }: State): boolean =>

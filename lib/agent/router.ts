@@ -1,6 +1,6 @@
 /**
- * The router: takes a turn of the model apart and hands each part to the module that the registry of signal tokens names for it
- * (world/signals.ts). What is broken goes to nobody, and is reported.
+ * The router: takes a turn of the model apart and hands each part to the module that the registry of signal tokens
+ * names for it (world/signals.ts). What is broken goes to nobody, and is reported.
  */
 import { readParts, readSteps } from '../world/response';
 import type { Part } from '../world/response';

@@ -1,8 +1,9 @@
 /**
- * The thread of the sandbox: runs one program at a time in a QuickJS engine made for it alone. The engine is WebAssembly, and is
- * given one function of the host, which takes a line of output; there is nothing in it to reach files, the network, other
- * processes or this thread with. Limits on memory and stack are the engine's; time is looked at by the engine's interrupt handler
- * while the program runs, and by the parent thread, which ends this one, where the engine does not ask.
+ * The thread of the sandbox: runs one program at a time in a QuickJS engine made for it alone. The engine is
+ * WebAssembly, and is given one function of the host, which takes a line of output; there is nothing in it to reach
+ * files, the network, other processes or this thread with. Limits on memory and stack are the engine's; time is looked
+ * at by the engine's interrupt handler while the program runs, and by the parent thread, which ends this one, where the
+ * engine does not ask.
  */
 import { parentPort } from 'node:worker_threads';
 import { newQuickJSWASMModuleFromVariant } from 'quickjs-emscripten-core';
@@ -27,9 +28,9 @@ export type Outcome =
 export type FromWorker = { kind: 'started' } | { kind: 'ended'; outcome: Outcome };
 
 /**
- * Runs inside the engine before the program, which cannot reach what is kept here: `show` puts any value into words; it calls only
- * functions taken before the program could change them, and what it calls of the program's (toJSON, getters) is under the
- * same limits as the program. Makes `console`, and a Math.random that starts from the seed (mulberry32).
+ * Runs inside the engine before the program, which cannot reach what is kept here: `show` puts any value into words; it
+ * calls only functions taken before the program could change them, and what it calls of the program's (toJSON, getters)
+ * is under the same limits as the program. Makes `console`, and a Math.random that starts from the seed (mulberry32).
  */
 const PRELUDE = `((write, seed) => {
   'use strict';

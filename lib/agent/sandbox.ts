@@ -1,8 +1,8 @@
 /**
- * A sandbox for JavaScript that a model wrote: QuickJS in WebAssembly, in a thread of its own (sandbox-worker.ts). A program gets the
- * language and `console`; no files, no network, no process, no modules. Time, memory, stack and output are bounded. A
- * program that cannot be stopped from within (a sort of two thousand million holes) loses its thread; the next one gets a
- * new thread.
+ * A sandbox for JavaScript that a model wrote: QuickJS in WebAssembly, in a thread of its own (sandbox-worker.ts). A
+ * program gets the language and `console`; no files, no network, no process, no modules. Time, memory, stack and output
+ * are bounded. A program that cannot be stopped from within (a sort of two thousand million holes) loses its thread;
+ * the next one gets a new thread.
  */
 import * as path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -49,8 +49,8 @@ export class Sandbox {
   }
 
   /**
-   * Runs a program; its value is that of its last expression (or what a promise there becomes), as text. Never throws for what
-   * the program does; throws CancelledError once the signal is aborted.
+   * Runs a program; its value is that of its last expression (or what a promise there becomes), as text. Never throws
+   * for what the program does; throws CancelledError once the signal is aborted.
    */
   run(code: string, options: { seed?: number; signal?: AbortSignal } = {}): Promise<Outcome> {
     const turn = this.queue.then(() => this.runNow(code, options));

@@ -32,13 +32,15 @@ export interface Tool<S extends z.ZodType = z.ZodType> {
   /** In milliseconds; default: the chat's limit. */
   timeoutMs?: number;
   /**
-   * Returns a text, or a text and a value. What it throws becomes an error that the model sees. It runs in this process: wait
-   * for what takes long, and heed the signal; an endless loop without an await cannot be stopped.
+   * Returns a text, or a text and a value. What it throws becomes an error that the model sees. It runs in this
+   * process: wait for what takes long, and heed the signal; an endless loop without an await cannot be stopped.
    */
   run(args: z.output<S>, context: ToolContext): string | ToolResult | Promise<string | ToolResult>;
 }
 
-/** A tool, with the types of its arguments taken from its schema. @throws ArgumentError for a name that cannot be used */
+/**
+ * A tool, with the types of its arguments taken from its schema. @throws ArgumentError for a name that cannot be used
+ */
 export function defineTool<S extends z.ZodType>(tool: Tool<S>): Tool<S> {
   if (!/^[A-Za-z_][\w.-]{0,63}$/.test(tool.name))
     throw new ArgumentError(
@@ -71,8 +73,8 @@ export function toolRegistry(tools: readonly Tool[]): ToolRegistry {
 }
 
 /**
- * The tools as text for a system prompt: name, description and JSON schema, and how a call is written. The small models of
- * OmniWorld have learned their two tools from examples and are not told; a model that follows instructions is.
+ * The tools as text for a system prompt: name, description and JSON schema, and how a call is written. The small models
+ * of OmniWorld have learned their two tools from examples and are not told; a model that follows instructions is.
  */
 export function describeTools(tools: Iterable<Tool>): string {
   const lines = [...tools].map(

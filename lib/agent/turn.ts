@@ -1,8 +1,8 @@
 /**
- * One request, answered: the model writes a turn; the router takes it apart; calls are executed and their results given back to
- * the model as turns of the tool, until it makes none or a limit is reached; then the media of its blocks are decoded, steps of a plan
- * in the plan's order. Nothing that the model writes makes this throw. The conversation that is given stays as it is:
- * the reply has the new one.
+ * One request, answered: the model writes a turn; the router takes it apart; calls are executed and their results given
+ * back to the model as turns of the tool, until it makes none or a limit is reached; then the media of its blocks are
+ * decoded, steps of a plan in the plan's order. Nothing that the model writes makes this throw. The conversation that
+ * is given stays as it is: the reply has the new one.
  */
 import { ArgumentError, CancelledError } from '../errors';
 import { Random } from '../nn/random';

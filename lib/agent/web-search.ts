@@ -1,6 +1,6 @@
 /**
- * `web_search`: ranked full-text search over OmniWorld's encyclopaedia (world/search.ts), which is the default, or an HTTP
- * endpoint that answers in JSON.
+ * `web_search`: ranked full-text search over OmniWorld's encyclopaedia (world/search.ts), which is the default, or an
+ * HTTP endpoint that answers in JSON.
  */
 import { z } from 'zod';
 import { ArgumentError } from '../errors';
@@ -53,8 +53,8 @@ const hit = z.object({
 const answer = z.object({ results: z.array(hit) });
 
 /**
- * Searches through an endpoint, which answers a GET request with {"results": [{"title", "content" | "snippet" | "text"}]}, best
- * first. An endpoint that is late, fails, or answers otherwise gives an error that the model sees.
+ * Searches through an endpoint, which answers a GET request with {"results": [{"title", "content" | "snippet" |
+ * "text"}]}, best first. An endpoint that is late, fails, or answers otherwise gives an error that the model sees.
  * @throws ArgumentError for an address that cannot be used
  */
 export function endpointSearch(endpoint: SearchEndpoint, { limit = 1 }: SearchOptions = {}) {

@@ -5,6 +5,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ownVersion } from '../pipeline/environment';
 import { PROFILES } from '../pipeline/profile';
+import type { ChatCommandOptions } from './chat';
 import type { ReproduceCommandOptions } from './reproduce';
 import type { RunCommandOptions } from './run';
 import { report, STATUS } from './status';
@@ -22,6 +23,13 @@ function seed(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0 || !text.trim())
     throw new InvalidArgumentError('Expected a whole number of 0 or more.');
+  return value;
+}
+
+function fraction(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && Number.isFinite(value)) || !text.trim())
+    throw new InvalidArgumentError('Expected a number of 0 or more.');
   return value;
 }
 
@@ -77,6 +85,28 @@ function makeProgram(exit: (status: number) => void, terminal: Terminal = standa
     .addOption(json())
     .action(async (name: string | undefined, options: RunCommandOptions) =>
       exit(await (await import('./run.js')).runCommand(name, options, terminal)),
+    );
+
+  program
+    .command('chat')
+    .description('ask OmniAgent: one request, or (without one) a conversation')
+    .argument('[text...]', 'the request')
+    .option('-t, --text <text>', 'the request')
+    .option('-i, --image <file>', 'a PNG, JPEG or GIF')
+    .option('-a, --audio <file>', 'a WAV, of any rate')
+    .option('--video <file>', 'an animated GIF, or a folder of frames')
+    .option('-m, --model <name>', "a checkpoint's folder, or an experiment", 'omniagent/stage3_sft')
+    .addOption(profile())
+    .addOption(device())
+    .option('--seed <seed>', 'of sampling and of media', seed)
+    .option('--temperature <number>', 'of sampling; 0 takes the likeliest token', fraction, 0)
+    .option('--tools <names>', 'tools that it may call, with commas between; none for none')
+    .option('--search <address>', 'an endpoint for web_search: https://example.org/search?q={query}&format=json')
+    .option('--max-turns <n>', 'most turns of the model in one answer', count)
+    .option('-o, --out <folder>', 'write the media that it makes there')
+    .addOption(json())
+    .action(async (words: string[], options: ChatCommandOptions) =>
+      exit(await (await import('./chat.js')).chatCommand(words, options, terminal)),
     );
 
   const kernel = program.command('kernel').description('the notebook kernel');

@@ -12,6 +12,7 @@ import './omniagent/stage3-sft';
 import './omniagent/stage4-dpo';
 import './omniagent/stage4-simpo';
 
+export { OmniAgentModel } from './agent';
 export { omniagentPerplexities } from './paper';
 export { currentDevice, currentFigures, currentProfile, currentSeeds, run, runSeeds, watch } from '../pipeline';
 

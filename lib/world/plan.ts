@@ -41,8 +41,8 @@ function kindOf(text: string, tools: readonly string[]): Pick<PlannedStep, 'kind
 }
 
 /**
- * A step's dependencies: those that its text names ("step 2"), else by what flows where. What is computed or called may use what was
- * found; a description tells what was found; media show what was described, or else found.
+ * A step's dependencies: those that its text names ("step 2"), else by what flows where. What is computed or called may
+ * use what was found; a description tells what was found; media show what was described, or else found.
  */
 function dependenciesOf(step: Omit<PlannedStep, 'dependsOn'>, before: readonly PlannedStep[]): number[] {
   const named = [...step.text.matchAll(/\bsteps?\s+(\d+)(?:\s*(?:,|and)\s*(\d+))*/gi)]
@@ -67,7 +67,9 @@ export function planOf(texts: readonly string[], tools: readonly string[] = []):
   return steps;
 }
 
-/** Something that a response does besides planning, in order: a well-formed call, an answer's text, or a whole block. */
+/**
+ * Something that a response does besides planning, in order: a well-formed call, an answer's text, or a whole block.
+ */
 export type Deed = { kind: 'call'; tool: string } | { kind: 'text' } | { kind: Modality };
 
 const deedOf = (part: Part, tools: readonly string[] | undefined): Deed[] => {

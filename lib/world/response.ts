@@ -80,7 +80,9 @@ export function parseCall(json: string, tools: readonly string[] = TOOLS): Parse
 
 const PIECES = new RegExp(`(${SIGNAL_TOKENS.join('|')})`);
 
-/** A piece of a response: text that belongs to an action (or to the answer), a whole block, or a token of a broken one. */
+/**
+ * A piece of a response: text that belongs to an action (or to the answer), a whole block, or a token of a broken one.
+ */
 export type Part =
   /** 'act' is text right after <ACT>. */
   | { kind: 'think' | 'plan' | 'call' | 'act' | 'text'; text: string }

@@ -39,7 +39,7 @@ describe('cli', () => {
   });
 
   it('answers --help and --version of every command with 0', async () => {
-    const commands = ['doctor', 'reproduce', 'run', 'kernel', 'kernel install', 'notebook', 'data', 'bench'];
+    const commands = ['doctor', 'reproduce', 'run', 'kernel', 'kernel install', 'notebook', 'data', 'bench', 'chat'];
     for (const command of ['', ...commands]) {
       assert.equal(await omnilab(...command.split(' ').filter(Boolean), '--help'), 0, command);
       assert.match(out, new RegExp(`Usage: omnilab ${command}`));

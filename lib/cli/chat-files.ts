@@ -1,0 +1,27 @@
+/** The files of a reply: its media, and its charts. */
+import * as path from 'node:path';
+import type { Reply } from '../agent';
+import { ArgumentError, MissingPackageError } from '../errors';
+import { writeFileAtomic } from '../io/atomic';
+import { saveFigure } from '../report/render-figure';
+import type { Figure } from '../report/figure';
+
+/** Writes them into a folder, their names beginning with `prefix`. Returns the paths. */
+export async function saveReply(reply: Reply, folder: string, prefix = ''): Promise<string[]> {
+  const files = await reply.saveAll(folder, prefix);
+  const charts = reply.toolCalls.filter((call) => call.ok && call.name === 'chart');
+  for (const [i, call] of charts.entries()) {
+    const name = `${prefix}chart-${i + 1}`;
+    try {
+      const { svg, png, json } = await saveFigure(folder, name, call.value as Figure);
+      files.push(svg, png, json);
+    } catch (error) {
+      // What draws figures is optional; a figure that cannot be drawn is still its data.
+      if (!(error instanceof MissingPackageError || error instanceof ArgumentError)) throw error;
+      const file = path.join(folder, `${name}.json`);
+      await writeFileAtomic(file, JSON.stringify(call.value) + '\n');
+      files.push(file);
+    }
+  }
+  return files;
+}
