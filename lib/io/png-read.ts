@@ -7,7 +7,6 @@ import { FormatError } from '../errors';
 import { checkPixels, cutOff } from './limits';
 import type { ReadLimits } from './limits';
 import type { Picture } from './media';
-import { pictureOf } from './pixels';
 import { PNG_SIGNATURE, paeth } from './png-write';
 
 interface Header {
@@ -133,9 +132,9 @@ export function decodePng(bytes: Uint8Array, where = 'PNG', limits: ReadLimits =
   }
   if (raw.length !== size) throw damaged(where, `${size} bytes of pixels`, String(raw.length));
 
-  const rgba = new Float32Array(width * height * 4);
+  const area = width * height;
+  const data = new Float32Array(3 * area);
   const top = 2 ** depth - 1;
-  const scale = 255 / top;
   // A sample of a row: whole bytes, or a few bits of one.
   const sample = (row: Uint8Array, i: number): number =>
     depth === 8
@@ -143,10 +142,15 @@ export function decodePng(bytes: Uint8Array, where = 'PNG', limits: ReadLimits =
       : depth === 16
         ? row[2 * i] * 256 + row[2 * i + 1]
         : (row[(i * depth) >> 3] >> (8 - depth - ((i * depth) & 7))) & top;
-  const key =
-    clear && colour !== 3
-      ? Array.from({ length: channels }, (_, c) => (2 * c + 1 < clear.length ? clear.readUInt16BE(2 * c) : -1))
-      : undefined;
+  const grey = channels < 3;
+  const hasAlpha = channels % 2 === 0;
+  // The one colour that is clear, of pictures without alpha and palette.
+  const key = clear && colour !== 3 && clear.length >= 2 * channels ? clear : undefined;
+  const keyed = (row: Uint8Array, i: number): boolean => {
+    for (let c = 0; c < channels; c++)
+      if (!key || sample(row, i * channels + c) !== key.readUInt16BE(2 * c)) return false;
+    return true;
+  };
   let at = 0;
   for (const { x, y, dx, dy, w, h } of passes) {
     let above: Uint8Array | undefined;
@@ -156,22 +160,21 @@ export function decodePng(bytes: Uint8Array, where = 'PNG', limits: ReadLimits =
       at += 1 + stride(w);
       above = row;
       for (let i = 0; i < w; i++) {
-        const to = ((y + j * dy) * width + x + i * dx) * 4;
-        const values = [0, 1, 2, 3].map((c) => (c < channels ? sample(row, i * channels + c) : 0));
-        const matches = key?.every((k, c) => k === values[c]);
+        const to = (y + j * dy) * width + x + i * dx;
+        let alpha = 1;
+        let index = 0;
         if (colour === 3) {
-          const index = values[0];
-          if (3 * index + 2 >= (palette as Buffer).length)
-            throw damaged(where, 'colours of the palette', `number ${index}`);
-          for (let c = 0; c < 3; c++) rgba[to + c] = (palette as Buffer)[3 * index + c];
-          rgba[to + 3] = clear && index < clear.length ? clear[index] : 255;
-          continue;
+          index = sample(row, i);
+          if (3 * index + 2 >= palette!.length) throw damaged(where, 'colours of the palette', `number ${index}`);
+          if (clear && index < clear.length) alpha = clear[index] / 255;
+        } else if (hasAlpha) alpha = sample(row, i * channels + channels - 1) / top;
+        else if (key && keyed(row, i)) alpha = 0;
+        for (let c = 0; c < 3; c++) {
+          const value = colour === 3 ? palette![3 * index + c] / 255 : sample(row, i * channels + (grey ? 0 : c)) / top;
+          data[c * area + to] = 1 - alpha + alpha * value;
         }
-        const grey = channels < 3;
-        for (let c = 0; c < 3; c++) rgba[to + c] = values[grey ? 0 : c] * scale;
-        rgba[to + 3] = matches ? 0 : channels % 2 === 0 ? values[channels - 1] * scale : 255;
       }
     }
   }
-  return pictureOf(rgba, width, height);
+  return { width, height, data };
 }

@@ -3,18 +3,20 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { encodePng, encodeWav, pngSize } from '../../lib/io';
+import { decodeGif, encodePng, encodeWav, pngSize } from '../../lib/io';
 import {
   formatDuration,
   gridPng,
   liveChart,
   progress,
   showAudio,
+  showClip,
   showFigure,
   showHtml,
   showImage,
   showImageGrid,
   showMarkdown,
+  showMedium,
   showTable,
 } from '../../lib/report';
 import { loadCanvas } from '../../lib/report/fonts';
@@ -202,6 +204,25 @@ describe('display', function () {
     assert.throws(() => gridPng([]), /at least one image/);
     assert.throws(() => gridPng([red], { captions: [] }), /expected 1 captions, got 0/);
     assert.equal(await inTerminal(() => showImage(red)), 'image 2 x 1\n');
+  });
+
+  it('shows clips as animations, and any medium by its kind', async () => {
+    const data = new Float32Array(2 * 3 * 4).map((_, i) => (i % 5) / 4);
+    const clip = { width: 2, height: 2, frames: 2, fps: 4, data };
+    const picture = { width: 2, height: 2, data: data.slice(0, 12) };
+    const [shown, first, second, third] = await inNotebook(() => {
+      showClip(clip, { caption: 'two <frames>', scale: 3 });
+      showMedium({ modality: 'image', picture }, 'a');
+      showMedium({ modality: 'audio', sound: { sampleRate: 8000, samples: new Float32Array(80) } });
+      showMedium({ modality: 'video', clip });
+    });
+    const [, encoded] = /<img src="data:image\/gif;base64,([^"]+)"/.exec(String(shown.data['text/html']))!;
+    const back = decodeGif(Buffer.from(encoded, 'base64'));
+    assert.deepEqual([back.width, back.height, back.frames, back.fps], [6, 6, 2, 4]);
+    assert.match(String(shown.data['text/html']), /two &lt;frames&gt;/);
+    assert.equal(first.data['text/plain'], 'image 2 x 2: a');
+    assert.equal(second.data['text/plain'], 'sound of 0.01 s at 8000 Hz');
+    assert.equal(third.data['text/plain'], 'clip of 2 frames, 2 x 2');
   });
 
   it('shows sound as a player of a true WAV file', async () => {
