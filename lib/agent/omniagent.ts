@@ -2,6 +2,8 @@
 import * as fs from 'node:fs/promises';
 import { ArgumentError } from '../errors';
 import { loadOmniModel } from '../generate/omni-load';
+import type { LoadOptions } from '../generate/omni-load';
+import { freeze } from '../generate/programs';
 import { readAudio, readClip, readImage } from '../io/media-files';
 import type { Medium } from '../io/media';
 import { readOmniAgentConfig } from '../models/omniagent-folder';
@@ -36,7 +38,7 @@ export interface AgentOptions {
   system?: string;
 }
 
-export interface PretrainedOptions extends AgentOptions, OmniModelOptions {
+export interface PretrainedOptions extends AgentOptions, OmniModelOptions, LoadOptions {
   /** For a name of an experiment: which profile and seed. */
   profile?: string;
   seed?: number;
@@ -119,7 +121,10 @@ export class OmniAgentModel {
   static async fromPretrained(name: string, options: PretrainedOptions = {}): Promise<OmniAgentModel> {
     const dir = await folderOf(name, options);
     const { encyclopaedia } = await readOmniAgentConfig(dir);
-    const model = omniAgentModel(await loadOmniModel(dir), options);
+    const loaded = await loadOmniModel(dir, options);
+    // Weights of 4 bits have nothing to gain, and would be held twice.
+    const llama = options.loadIn4bit ? loaded.llama : await freeze(loaded.llama, options);
+    const model = omniAgentModel({ ...loaded, llama }, options);
     return new OmniAgentModel(model, { ...(encyclopaedia ? { encyclopaedia } : {}), ...options });
   }
 

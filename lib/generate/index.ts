@@ -11,3 +11,4 @@ export * from './diffusion';
 export { decodeBlocks, encodeConversations, projectMedia, respond } from './omni';
 export type { Block, ChatMessage, DecodeOptions, OmniModel, OmniResponse, RespondOptions } from './omni';
 export { loadOmniModel } from './omni-load';
+export type { LoadOptions } from './omni-load';

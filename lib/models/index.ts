@@ -3,7 +3,7 @@ export { imageBindSchema, imageBindSizes } from './imagebind-config';
 export type { ImageBindConfig } from './imagebind-config';
 export { imageBindInit, jointEncode, logitScale } from './imagebind';
 export type { ImageBindParams, Joint, JointInputs, JointModality } from './imagebind';
-export { llama, llamaBlock, llamaHidden, llamaInit, llamaLogits, llamaSizes } from './llama';
+export { llama, llamaBlock, llamaHidden, llamaInit, llamaLinears, llamaLogits, llamaSizes } from './llama';
 export type { LayerCache, LlamaBlockParams, LlamaConfig, LlamaInputs, LlamaParams } from './llama';
 export { inputProjector, inputProjectorInit, inputProjectorSchema, inputProjectorSizes } from './input-projector';
 export type { InputProjectorConfig, InputProjectorParams, MediaStates } from './input-projector';

@@ -67,6 +67,9 @@ export type LlamaParams = {
   lm_head?: LinearParams;
 };
 
+/** The last names of the blocks' linear layers: what LoRA adapts and what 4 bits hold, at most. */
+export const llamaLinears = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
+
 /** Keys and values of one layer, [B, kvHeads, maxLength, width / heads] each. */
 export type LayerCache = { k: Tensor; v: Tensor };
 

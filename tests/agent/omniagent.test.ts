@@ -7,8 +7,9 @@ import { z } from 'zod';
 import { defineTool, OmniAgentModel, setCheckpointResolver } from '../../lib/agent';
 import type { OmniError } from '../../lib/errors';
 import { ArgumentError, CancelledError, FormatError } from '../../lib/errors';
-import { releaseMediaPrograms } from '../../lib/generate';
-import { tensor } from '../../lib/graph';
+import { loadOmniModel, releaseMediaPrograms } from '../../lib/generate';
+import { tensor, tensorsOf } from '../../lib/graph';
+import { BYTES_PER_ELEMENT } from '../../lib/graph/dtype';
 import { readAudio, readClip, readImage, trainTokenizer, writeGif, writePng, writeWav } from '../../lib/io';
 import {
   imageBindInit,
@@ -278,6 +279,19 @@ describe('agent: checkpoints', function () {
       (e: OmniError) => e instanceof ArgumentError,
     );
     assert.equal(agent.conversation(), before);
+  });
+
+  it('are loaded with weights of 4 bits', async () => {
+    const folder = path.join(dir, 'checkpoint');
+    const { llama } = await loadOmniModel(folder, { loadIn4bit: true });
+    const { params } = (await loadOmniModel(folder)).llama;
+    const bytes = (p: unknown): number =>
+      tensorsOf(p).reduce((n, { tensor: t }) => n + t.size * BYTES_PER_ELEMENT[t.dtype], 0);
+    assert.ok(bytes(params.model.layers) > 7 * bytes(llama.params.model.layers));
+    assert.equal(bytes(params.model.embed_tokens), bytes(llama.params.model.embed_tokens));
+    const agent = await OmniAgentModel.fromPretrained(folder, { loadIn4bit: true });
+    const { messages } = await agent.chat({ text: 'what is this', maxNewTokens: 4, maxTurns: 1 });
+    assert.equal(messages.at(-1)!.role, 'assistant');
   });
 
   it('are found by names that a resolver knows', async () => {
