@@ -4,6 +4,7 @@
  */
 import type { NotebookEntry } from '../pipeline/notebooks';
 import './omniagent/data';
+import './omniagent/stage0-audio';
 import './omniagent/stage0-backbone';
 import './omniagent/stage0-encoder';
 import './omniagent/stage1-encode';

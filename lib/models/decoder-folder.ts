@@ -17,7 +17,7 @@ import { Tokenizer } from '../io/tokenizer';
 import { noiseScheduleSchema } from '../nn/noise-schedule';
 import type { NoiseScheduleConfig } from '../nn/noise-schedule';
 import type { Noise } from '../nn/init';
-import { decoderSchema, isClipUnet } from './decoder';
+import { decoderSchema, soundSchema, isClipUnet } from './decoder';
 import type { Decoder, DecoderConfig, DecoderParams } from './decoder';
 import { fromReferenceConfig, toReferenceConfig } from './diffusers-config';
 import type { Implied } from './diffusers-config';
@@ -25,6 +25,8 @@ import { clipTextInit, clipTextSchema } from './text-encoder';
 import { unetInit, unetSchema } from './unet';
 import { unet3dInit, unet3dSchema } from './unet-3d';
 import { autoencoderFactor, autoencoderInit, autoencoderSchema } from './vae';
+import { vocoderInit, vocoderSchema } from './vocoder';
+import type { VocoderConfig, VocoderParams } from './vocoder';
 
 /** The version whose files these are. */
 const DIFFUSERS = '0.42.1';
@@ -79,7 +81,21 @@ const clipUnetPart: Part = {
   ignored: [],
 };
 
-const parts: Record<keyof DecoderParams, Part> = {
+const vocoderPart: Part = {
+  library: 'transformers',
+  className: 'SpeechT5HifiGan',
+  weights: 'model.safetensors',
+  schema: vocoderSchema.omit({ source: true }),
+  init: vocoderInit,
+  implied: { model_type: ['speecht5_hifigan', 'hifigan'], architectures: [['SpeechT5HifiGan']] },
+  ignored:
+    'initializer_range dtype torch_dtype transformers_version return_dict chunk_size_feed_forward id2label label2id'.split(
+      ' ',
+    ),
+  rename: same,
+};
+
+const parts: Record<Exclude<keyof DecoderParams, 'vocoder'>, Part> = {
   text_encoder: {
     library: 'transformers',
     className: 'CLIPTextModel',
@@ -110,8 +126,8 @@ const parts: Record<keyof DecoderParams, Part> = {
       }),
   },
 };
-const partNames = Object.keys(parts) as (keyof DecoderParams)[];
-const partOf = (name: keyof DecoderParams, clips: boolean): Part =>
+const partNames = Object.keys(parts) as (keyof typeof parts)[];
+const partOf = (name: keyof typeof parts, clips: boolean): Part =>
   name === 'unet' && clips ? clipUnetPart : parts[name];
 const configKeys = { text_encoder: 'textEncoder', unet: 'unet', vae: 'vae' } as const;
 
@@ -136,10 +152,13 @@ export async function saveDecoder(dir: string, { modality, config, params, token
       ...toReferenceConfig(config[configKeys[name]], part.implied),
       ...extra,
     });
-    const tensors: Record<string, HostTensor> = {};
-    for (const { path: key, tensor: t } of tensorsOf(params[name]))
-      tensors[key] = { dtype: t.dtype, shape: t.shape, data: await t.data() };
-    await writeSafetensors(path.join(dir, name, part.weights), tensors, { format: 'pt' });
+    await writeWeights(path.join(dir, name, part.weights), params[name]);
+  }
+  const { sound } = config;
+  if (sound) {
+    const { source: _, ...vocoder } = sound.vocoder;
+    await write('vocoder/config.json', toReferenceConfig(vocoder, vocoderPart.implied));
+    await writeWeights(path.join(dir, 'vocoder', vocoderPart.weights), params.vocoder);
   }
   await write('scheduler/scheduler_config.json', {
     _class_name: 'DDIMScheduler',
@@ -148,17 +167,31 @@ export async function saveDecoder(dir: string, { modality, config, params, token
   });
   await tokenizer.save(path.join(dir, 'tokenizer'));
   const { length, latentShape, sampling } = config;
-  await write('omnilab.json', { modality, length, latentShape, sampling });
+  await write('omnilab.json', {
+    modality,
+    length,
+    latentShape,
+    sampling,
+    ...(sound ? { sound: { mel: sound.mel, patch: sound.patch, source: sound.vocoder.source } } : {}),
+  });
   await write('model_index.json', {
     _class_name: pipelineClasses[modality],
     _diffusers_version: DIFFUSERS,
     ...Object.fromEntries(partNames.map((name) => [name, [parts[name].library, partOf(name, clips).className]])),
+    ...(sound ? { vocoder: [vocoderPart.library, vocoderPart.className] } : {}),
     scheduler: ['diffusers', 'DDIMScheduler'],
     tokenizer: ['transformers', 'PreTrainedTokenizerFast'],
     ...(modality === 'image'
       ? { feature_extractor: [null, null], safety_checker: [null, null], requires_safety_checker: false }
       : {}),
   });
+}
+
+async function writeWeights(file: string, params: unknown): Promise<void> {
+  const tensors: Record<string, HostTensor> = {};
+  for (const { path: key, tensor: t } of tensorsOf(params))
+    tensors[key] = { dtype: t.dtype, shape: t.shape, data: await t.data() };
+  await writeSafetensors(file, tensors, { format: 'pt' });
 }
 
 const vaeBlocks = ({ blockOutChannels }: DecoderConfig['vae']): object => ({
@@ -173,7 +206,10 @@ function specialIds(tokenizer: Tokenizer): object {
   return { bos_token_id: id('bos_token'), eos_token_id: id('eos_token'), pad_token_id: id('pad_token') };
 }
 
-const omnilabSchema = decoderSchema.pick({ modality: true, length: true, latentShape: true, sampling: true });
+const omnilabSchema = decoderSchema.pick({ modality: true, length: true, latentShape: true, sampling: true }).extend({
+  /** The vocoder's configuration is a file of its own; its source is nothing that transformers knows. */
+  sound: soundSchema.pick({ mel: true, patch: true }).extend({ source: vocoderSchema.shape.source }).optional(),
+});
 
 /** Reads such a folder, ours or diffusers'. Throws FormatError for what is missing, damaged or of another kind. */
 export async function loadDecoder(dir: string): Promise<Decoder> {
@@ -199,8 +235,9 @@ export async function loadDecoder(dir: string): Promise<Decoder> {
   const own = path.join(dir, 'omnilab.json');
   const stored = omnilabSchema.safeParse(await readJson(own, true));
   const side = unet.sampleSize ?? Math.max(1, Math.floor((vae.sampleSize ?? 64) / autoencoderFactor(vae)));
+  const { sound: spectrogram, ...found } = stored.data ?? {};
   const rest = stored.success
-    ? stored.data
+    ? (found as Omit<z.infer<typeof omnilabSchema>, 'sound'>)
     : {
         modality: clips ? ('video' as const) : ('image' as const),
         length: textEncoder.maxPositionEmbeddings,
@@ -214,6 +251,12 @@ export async function loadDecoder(dir: string): Promise<Decoder> {
   const scheduler = await loadSchedule(path.join(dir, 'scheduler', 'scheduler_config.json'));
   const config: DecoderConfig = { ...rest, textEncoder, unet, vae, scheduler };
   const params = Object.fromEntries(partNames.map((name) => [name, loaded[name].params])) as DecoderParams;
+  if (spectrogram) {
+    const { mel, patch, source } = spectrogram;
+    const loadedVocoder = await loadPart(path.join(dir, 'vocoder'), vocoderPart, source ? { source } : {});
+    config.sound = { mel, patch, vocoder: loadedVocoder.config as VocoderConfig };
+    params.vocoder = loadedVocoder.params as VocoderParams;
+  }
   return { modality: rest.modality, config, params, tokenizer: Tokenizer.load(path.join(dir, 'tokenizer')) };
 }
 
@@ -234,9 +277,10 @@ async function readJson(file: string, optional = false): Promise<Record<string, 
 
 const zeroNoise: Noise = { normals: (n) => new Float32Array(n), uniforms: (n) => new Float32Array(n) };
 
-async function loadPart(dir: string, part: Part): Promise<{ config: unknown; params: unknown }> {
+async function loadPart(dir: string, part: Part, besides: object = {}): Promise<{ config: unknown; params: unknown }> {
   const file = path.join(dir, 'config.json');
-  const config = fromReferenceConfig(file, part.schema, await readJson(file), part.implied, part.ignored);
+  const known = fromReferenceConfig(file, part.schema, await readJson(file), part.implied, part.ignored);
+  const config = { ...known, ...besides };
   const weights = path.join(dir, part.weights);
   const { tensors } = await readHostTensors(weights);
   const stored = new Map(Object.entries(tensors).map(([name, t]) => [part.rename(name), t]));

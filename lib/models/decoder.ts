@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { Tensor } from '../graph/tensor';
 import type { Tokenizer } from '../io/tokenizer';
+import { melSchema } from '../nn/mel';
 import { noiseScheduleSchema } from '../nn/noise-schedule';
 import type { Modality } from '../world/signals';
 import { MODALITIES } from '../world/signals';
@@ -17,6 +18,8 @@ import { unet3d, unet3dSchema } from './unet-3d';
 import type { Unet3dConfig, Unet3dParams } from './unet-3d';
 import { autoencoderSchema } from './vae';
 import type { AutoencoderParams } from './vae';
+import { vocoderSchema } from './vocoder';
+import type { VocoderParams } from './vocoder';
 
 /** How media are sampled unless the caller says otherwise. */
 export const samplingSchema = z.strictObject({
@@ -24,6 +27,16 @@ export const samplingSchema = z.strictObject({
   steps: z.number().int().positive(),
   guidanceScale: z.number().min(0),
 });
+
+/** What a decoder of sounds has besides. */
+export const soundSchema = z.strictObject({
+  /** Of the spectrograms that the autoencoder makes. */
+  mel: melSchema,
+  /** Side of the squares of frames and mels that are channels of the autoencoder; 1: none, as AudioLDM 2 has it. */
+  patch: z.number().int().positive().default(1),
+  vocoder: vocoderSchema,
+});
+export type SoundConfig = z.infer<typeof soundSchema>;
 
 export const decoderSchema = z.strictObject({
   modality: z.enum(MODALITIES),
@@ -34,6 +47,8 @@ export const decoderSchema = z.strictObject({
   textEncoder: clipTextSchema,
   unet: z.union([unetSchema, unet3dSchema]),
   vae: autoencoderSchema,
+  /** Of sounds. */
+  sound: soundSchema.optional(),
   scheduler: noiseScheduleSchema,
   sampling: samplingSchema,
 });
@@ -44,6 +59,8 @@ export type DecoderParams = {
   text_encoder: ClipTextParams;
   unet: UnetParams | Unet3dParams;
   vae: AutoencoderParams;
+  /** Of sounds. */
+  vocoder?: VocoderParams;
 };
 
 export interface Decoder {

@@ -133,7 +133,7 @@ export function logMelSpectrogram(samples: Tensor, config: MelConfig): Tensor {
 /**
  * Settings by name. `omniworld`: one second at 8 kHz gives 64 frames of 32 mels, one for each 125 samples. `omniworldFine`, for
  * the sound decoder: 64 mels on HTK's scale above 200 Hz, narrow enough at the bottom (28 Hz) for a vocoder to tell OmniWorld's
- * pitches apart; the floor lies above the backgrounds' noise, and values are about -1 (silence) to 1. `audioldm2`: what
+ * pitches apart; the floor lies above the backgrounds' noise, and values are about 0 (silence, 19 of 20 are) to 6. `audioldm2`: what
  * AudioLDM 2's autoencoder and vocoder were trained on (Liu et al. 2023; 16 kHz, 64 mels, 100 frames a second). `imagebind`:
  * Girdhar et al. 2023, section 3.3, as their data.py computes it (Kaldi's filter banks of 2 s clips at 16 kHz, 128 mels,
  * their mean and deviation; subtract each clip's mean and cut or pad to 204 frames).
@@ -150,8 +150,8 @@ export const melConfigs = {
     fMax: 4000,
     scale: 'htk',
     floor: 0.004,
-    mean: -2.5,
-    deviation: 3,
+    mean: -5.5,
+    deviation: 1,
   },
   audioldm2: { sampleRate: 16000, nFft: 1024, hop: 160, mels: 64, fMin: 0, fMax: 8000 },
   imagebind: {

@@ -3,7 +3,8 @@
  * checkpoints hold what the earlier ones gave and where the present one stands. A run that was killed goes on inside the phase
  * that it was in.
  *
- * Logged: each phase's metrics under its name ("vocoder/loss"), its steps counted on from those before.
+ * Logged: each phase's metrics under its name ("vocoder/loss"), its steps counted on from those before; of later phases
+ * not what is measured before its first step.
  */
 import { ArgumentError } from '../errors';
 import type { HostTensor } from '../graph/dtype';
@@ -53,6 +54,8 @@ export function trainPhases(context: TrainContext, totalSteps: number): TrainPha
       }
       const own: TrainContext = {
         log: (step, metrics) => {
+          // The step before a later phase's first is the last of the one before, whose checkpoint has sealed it.
+          if (step === 0 && begin > 0) return;
           const named = Object.entries(metrics).map(([key, value]) => [`${name}/${key}`, value]);
           context.log(begin + step, Object.fromEntries(named) as TrainMetrics);
         },

@@ -95,7 +95,7 @@ bank("mel.slaney.none", 22050, 512, 24, 50.0, 8000.0, "slaney", None)
 bank("mel.kaldi", 16000, 512, 128, 20.0, 8000.0, "kaldi", None)
 
 log_mel("logMel.omniworld", 2000, 8000, 512, 125, 32, 0.0, 4000.0, padding=194)
-log_mel("logMel.omniworldFine", 1200, 8000, 400, 125, 64, 200.0, 4000.0, scale="htk", padding=138, floor=0.004, shift=(-2.5, 3.0))
+log_mel("logMel.omniworldFine", 1200, 8000, 400, 125, 64, 200.0, 4000.0, scale="htk", padding=138, floor=0.004, shift=(-5.5, 1.0))
 log_mel("logMel.audioldm2", 1600, 16000, 1024, 160, 64, 0.0, 8000.0)
 log_mel("logMel.imagebind", 1600, 16000, 512, 160, 128, 20.0, 8000.0, kaldi=True)
 

@@ -3,7 +3,9 @@ import { ArgumentError } from '../../errors';
 import type { Tensor } from '../../graph/tensor';
 import type { Medium } from '../../io/media';
 import type { Decoder, DecoderConfig, DecoderParams } from '../../models/decoder';
+import { fromPatches } from '../../models/spectrogram-patches';
 import { decodeLatents } from '../../models/vae';
+import { vocoder } from '../../models/vocoder';
 
 /** What stands between latents and media. */
 export type DecodingParams = Omit<DecoderParams, 'text_encoder' | 'unet'>;
@@ -37,7 +39,22 @@ const video: MediaHead = {
   }),
 };
 
-const heads: Partial<Record<Decoder['modality'], MediaHead>> = { image, video };
+/** The autoencoder gives a log-mel spectrogram, the vocoder its waveform. */
+const audio: MediaHead = {
+  decode: (params, config, latents) => {
+    const { sound, vae } = config;
+    if (!sound || !params.vocoder)
+      throw new ArgumentError('generateMedia', 'expected a sound decoder with a vocoder, got none', 'load it whole');
+    const mel = fromPatches(decodeLatents(params.vae, vae, latents.div(vae.scalingFactor)), sound.patch);
+    return vocoder(params.vocoder, sound.vocoder, mel);
+  },
+  toMedium: (config, samples) => ({
+    modality: 'audio',
+    sound: { sampleRate: config.sound!.mel.sampleRate, samples },
+  }),
+};
+
+const heads: Partial<Record<Decoder['modality'], MediaHead>> = { image, audio, video };
 
 /** The row of a decoder's modality. Throws ArgumentError where there is none. */
 export function mediaHead(where: string, modality: Decoder['modality']): MediaHead {

@@ -1,0 +1,155 @@
+/** Sizes of the sound decoder's parts for each profile. The published ones are in models/audioldm2.ts. */
+import { z } from 'zod';
+import { ArgumentError } from '../../errors';
+import { samplingSchema, soundSchema } from '../../models/decoder';
+import { clipTextSchema, clipTextSizes } from '../../models/text-encoder';
+import { unetConfig, unetSchema } from '../../models/unet';
+import { autoencoderSchema } from '../../models/vae';
+import { vocoderSizes } from '../../models/vocoder';
+import { melConfigs } from '../../nn/mel';
+import { noiseSchedule, noiseScheduleSchema } from '../../nn/noise-schedule';
+import type { Profile } from '../../pipeline/profile';
+import { optimizerSchema } from '../../trainers/optimizer';
+
+const count = z.number().int().positive();
+
+export const audioSchema = z.strictObject({
+  /** Scenes for training, and held-out ones that are measured. */
+  scenes: count,
+  heldOut: count,
+  /** Samples: seconds of a sound. */
+  seconds: z.number().positive(),
+  sound: soundSchema,
+  vae: autoencoderSchema,
+  klWeight: z.number().min(0),
+  textEncoder: clipTextSchema,
+  unet: unetSchema,
+  scheduler: noiseScheduleSchema,
+  sampling: samplingSchema,
+  /** Tokens of a caption. */
+  length: count,
+  captionDropout: z.number().min(0).max(1),
+  /** Of the captions of a scene, how many are paraphrases instead of the canonical caption: one in so many. */
+  paraphraseOneIn: count,
+  emaDecay: z.number().min(0).lt(1),
+  /** Sounds that the vocoder learns from, and frames of its segments. */
+  vocoderSounds: count,
+  segmentFrames: count,
+  vocoder: optimizerSchema,
+  autoencoder: optimizerSchema,
+  diffusion: optimizerSchema,
+});
+export type AudioSizes = z.infer<typeof audioSchema>;
+
+const optimizer = (c: z.input<typeof optimizerSchema>): z.infer<typeof optimizerSchema> => optimizerSchema.parse(c);
+
+const laptop: AudioSizes = {
+  scenes: 3000,
+  heldOut: 64,
+  seconds: 1,
+  sound: { mel: melConfigs.omniworldFine, patch: 8, vocoder: vocoderSizes.nano },
+  vae: autoencoderSchema.parse({
+    inChannels: 64,
+    outChannels: 64,
+    latentChannels: 16,
+    blockOutChannels: [64],
+    layersPerBlock: 1,
+    normNumGroups: 8,
+    midBlockAddAttention: false,
+    sampleSize: 8,
+  }),
+  klWeight: 1e-5,
+  textEncoder: { ...clipTextSizes.nano, numHiddenLayers: 2 },
+  unet: unetConfig({
+    inChannels: 16,
+    outChannels: 16,
+    blockOutChannels: [48, 64],
+    layersPerBlock: 1,
+    crossAttentionDim: clipTextSizes.nano.hiddenSize,
+    attentionHeadDim: 2,
+    normNumGroups: 8,
+    sampleSize: 8,
+  }),
+  scheduler: noiseSchedule({ predictionType: 'v_prediction', setAlphaToOne: false, stepsOffset: 1 }),
+  sampling: { sampler: 'dpm-solver++', steps: 12, guidanceScale: 2 },
+  length: clipTextSizes.nano.maxPositionEmbeddings,
+  captionDropout: 0.1,
+  paraphraseOneIn: 8,
+  emaDecay: 0.99,
+  vocoderSounds: 64,
+  segmentFrames: 16,
+  vocoder: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 100, betas: [0.9, 0.99], checkpointEvery: 50 }),
+  autoencoder: optimizer({ learningRate: 4e-3, batchSize: 16, steps: 300, warmupRatio: 0.05, checkpointEvery: 100 }),
+  diffusion: optimizer({ learningRate: 3e-3, batchSize: 32, steps: 700, betas: [0.9, 0.99], checkpointEvery: 200 }),
+};
+
+const smoke: AudioSizes = {
+  ...laptop,
+  scenes: 256,
+  heldOut: 16,
+  vocoderSounds: 16,
+  segmentFrames: 8,
+  vocoder: { ...laptop.vocoder, batchSize: 4, steps: 10 },
+  autoencoder: { ...laptop.autoencoder, batchSize: 8, steps: 50 },
+  diffusion: { ...laptop.diffusion, batchSize: 16, steps: 60 },
+};
+
+const gpu: AudioSizes = {
+  ...laptop,
+  scenes: 100_000,
+  heldOut: 256,
+  sound: {
+    mel: melConfigs.omniworldFine,
+    patch: 1,
+    vocoder: {
+      ...vocoderSizes.nano,
+      upsampleInitialChannel: 256,
+      resblockKernelSizes: [3, 7, 11],
+      resblockDilationSizes: [
+        [1, 3, 5],
+        [1, 3, 5],
+        [1, 3, 5],
+      ],
+    },
+  },
+  vae: autoencoderSchema.parse({
+    inChannels: 1,
+    outChannels: 1,
+    latentChannels: 8,
+    blockOutChannels: [64, 128, 256],
+    layersPerBlock: 2,
+    normNumGroups: 32,
+    sampleSize: 64,
+  }),
+  klWeight: 1e-4,
+  textEncoder: { ...clipTextSizes.medium, maxPositionEmbeddings: 77 },
+  unet: unetConfig({
+    inChannels: 8,
+    outChannels: 8,
+    blockOutChannels: [128, 256, 256],
+    crossAttentionDim: clipTextSizes.medium.hiddenSize,
+    attentionHeadDim: 4,
+    sampleSize: 16,
+  }),
+  sampling: { sampler: 'dpm-solver++', steps: 25, guidanceScale: 3 },
+  length: 77,
+  emaDecay: 0.9995,
+  vocoderSounds: 20_000,
+  segmentFrames: 32,
+  vocoder: optimizer({ learningRate: 5e-4, batchSize: 32, steps: 20_000, betas: [0.8, 0.99], checkpointEvery: 2000 }),
+  autoencoder: optimizer({ learningRate: 5e-4, batchSize: 32, steps: 20_000, checkpointEvery: 2000 }),
+  diffusion: optimizer({ learningRate: 2e-4, batchSize: 128, steps: 40_000, checkpointEvery: 2000 }),
+};
+
+const sizes: Record<Exclude<Profile, 'paper'>, AudioSizes> = { smoke, laptop, gpu };
+
+/** The sizes of a profile. Throws ArgumentError for `paper`. */
+export function audioSizes(profile: Profile): AudioSizes {
+  if (profile === 'paper')
+    throw new ArgumentError(
+      'profile paper',
+      "expected smoke, laptop or gpu: the paper's sound decoder is AudioLDM 2, whose weights cannot be loaded yet",
+      'use --profile gpu, the largest that is trained from scratch',
+    );
+  return sizes[profile];
+}
