@@ -46,7 +46,7 @@ export function soundMeasures(sound: SoundConfig, sounds: readonly Float32Array[
       const excitation = sound.vocoder.source && vocoderExcitation(sound.vocoder, frames);
       const y = vocoder(p, sound.vocoder, frames, excitation);
       const metrics = [...named('', errors(y, x)), ...(excitation ? named('excitation/', errors(excitation, x)) : [])];
-      return { y, metrics: Object.fromEntries(metrics) as Record<string, Tensor> };
+      return { y, metrics: Object.fromEntries(metrics) };
     },
     { device, name: 'vocoder measures' },
   );
