@@ -51,6 +51,9 @@ export function omniAgentModel(
             told = text;
           }),
       });
+      // What waited to become certain.
+      if (onToken && response.text.startsWith(told) && response.text.length > told.length)
+        onToken(response.text.slice(told.length));
       return response;
     },
     async decode(modality, embeds, { seed, onStep, signal }) {

@@ -1,13 +1,13 @@
 /**
- * The thread of the sandbox: runs one program at a time in a QuickJS engine made for it alone. The engine is
+ * The thread of the sandbox: runs one program at a time in a QuickJS runtime made for it alone. The engine is
  * WebAssembly, and is given one function of the host, which takes a line of output; there is nothing in it to reach
  * files, the network, other processes or this thread with. Limits on memory and stack are the engine's; time is looked
  * at by the engine's interrupt handler while the program runs, and by the parent thread, which ends this one, where the
  * engine does not ask.
  */
 import { parentPort } from 'node:worker_threads';
-import { newQuickJSWASMModuleFromVariant } from 'quickjs-emscripten-core';
-import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from 'quickjs-emscripten-core';
+import { newQuickJSWASMModuleFromVariant, Scope } from 'quickjs-emscripten-core';
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime, QuickJSWASMModule } from 'quickjs-emscripten-core';
 import variant from '@jitl/quickjs-singlefile-cjs-release-sync';
 
 export interface Job {
@@ -72,12 +72,36 @@ class Failed extends Error {
   }
 }
 
+let engine: Promise<QuickJSWASMModule> | undefined;
+
 async function run(job: Job): Promise<Outcome> {
-  // A new engine, memory and all, takes 5 ms; nothing of the program before is left.
-  const engine = await newQuickJSWASMModuleFromVariant(variant);
-  const runtime = engine.newRuntime({ memoryLimitBytes: job.memoryBytes, maxStackSizeBytes: job.stackBytes });
+  // One engine for all programs of this thread: a new one each time would be compiled for 40 ms.
+  const { memoryBytes: memoryLimitBytes, stackBytes: maxStackSizeBytes } = job;
+  const runtime = (await (engine ??= newQuickJSWASMModuleFromVariant(variant))).newRuntime({
+    memoryLimitBytes,
+    maxStackSizeBytes,
+  });
   const context = runtime.newContext();
   parentPort!.postMessage({ kind: 'started' } satisfies FromWorker);
+  const handles = new Scope();
+  const outcome = execute(job, runtime, context, (handle) => handles.manage(handle));
+  // After a limit the parent ends this thread, and with it all that the program holds.
+  if (outcome.ok || outcome.kind === 'exception')
+    try {
+      handles.dispose();
+      context.dispose();
+      runtime.dispose();
+    } catch {
+      // The engine does not let go of the program: the next one gets another.
+      engine = undefined;
+    }
+  return outcome;
+}
+
+type Keep = (handle: QuickJSHandle) => QuickJSHandle;
+
+/** Runs a program in its context. `keep` notes what has to be given back at the end. */
+function execute(job: Job, runtime: QuickJSRuntime, context: QuickJSContext, keep: Keep): Outcome {
   const lines: string[] = [];
   let written = 0;
   let stopped: Failed | undefined;
@@ -88,29 +112,31 @@ async function run(job: Job): Promise<Outcome> {
       stopped = new Failed('time', `the program was stopped after ${job.timeoutMs / 1000} s`);
     return stopped !== undefined;
   });
-  const write = context.newFunction('write', (line) => {
-    const length = context.getProp(line, 'length').consume((n) => context.getNumber(n));
-    written += length + 1;
-    if (written > job.maxOutput) stopped ??= tooMuch;
-    if (!stopped) lines.push(context.getString(line));
-  });
+  const lengthOf = (text: QuickJSHandle): number =>
+    context.getProp(text, 'length').consume((n: QuickJSHandle) => context.getNumber(n));
+  const write = keep(
+    context.newFunction('write', (line) => {
+      written += lengthOf(line) + 1;
+      if (written > job.maxOutput) stopped ??= tooMuch;
+      if (!stopped) lines.push(context.getString(line));
+    }),
+  );
   const output = (): string => lines.join('\n');
   try {
-    const prelude = context.unwrapResult(context.evalCode(PRELUDE, 'prelude.js'));
-    const show = context.unwrapResult(
-      context.callFunction(prelude, context.undefined, write, context.newNumber(job.seed | 0)),
-    );
-    const checked = (result: { value?: QuickJSHandle; error?: QuickJSHandle }): QuickJSHandle => {
+    const prelude = keep(context.unwrapResult(context.evalCode(PRELUDE, 'prelude.js')));
+    const seed = keep(context.newNumber(job.seed | 0));
+    const show = keep(context.unwrapResult(context.callFunction(prelude, context.undefined, write, seed)));
+    const checked: Check = (result) => {
+      const handle = keep((result.error ?? result.value)!);
       if (stopped) throw stopped;
-      if (result.error) throw failureOf(context, show, result.error, () => stopped);
-      return result.value!;
+      if (result.error) throw failureOf(context, show, handle, keep, () => stopped);
+      return handle;
     };
     const value = checked(context.evalCode(job.code, 'program.js', { strict: true }));
     const settled = settle(context, runtime, value, checked);
     if (context.typeof(settled) === 'undefined') return { ok: true, value: null, output: output() };
     const shown = checked(context.callFunction(show, context.undefined, settled));
-    const length = context.getProp(shown, 'length').consume((n) => context.getNumber(n));
-    if (written + length > job.maxOutput) throw tooMuch;
+    if (written + lengthOf(shown) > job.maxOutput) throw tooMuch;
     return { ok: true, value: context.getString(shown), output: output() };
   } catch (error) {
     if (error instanceof Failed) return { ok: false, kind: error.kind, error: error.message, output: output() };
@@ -121,16 +147,14 @@ async function run(job: Job): Promise<Outcome> {
   }
 }
 
+/** The value of a result; throws Failed for an error, or where the program was stopped. */
+type Check = (result: { value?: QuickJSHandle; error?: QuickJSHandle }) => QuickJSHandle;
+
 /** Runs what the program has put off, and waits for a promise that it ended with. */
-function settle(
-  context: QuickJSContext,
-  runtime: QuickJSRuntime,
-  value: QuickJSHandle,
-  checked: (result: { value?: QuickJSHandle; error?: QuickJSHandle }) => QuickJSHandle,
-): QuickJSHandle {
+function settle(context: QuickJSContext, runtime: QuickJSRuntime, value: QuickJSHandle, checked: Check): QuickJSHandle {
   while (runtime.hasPendingJob()) {
-    const jobs = runtime.executePendingJobs(100);
-    checked(jobs.error ? { error: jobs.error } : { value: context.undefined });
+    const { error } = runtime.executePendingJobs(100);
+    checked(error ? { error } : { value: context.undefined });
   }
   const state = context.getPromiseState(value);
   if (state.type === 'pending') throw new Failed('exception', 'the promise is never settled');
@@ -142,9 +166,11 @@ function failureOf(
   context: QuickJSContext,
   show: QuickJSHandle,
   error: QuickJSHandle,
+  keep: Keep,
   stopped: () => Failed | undefined,
 ): Failed {
   const shown = context.callFunction(show, context.undefined, error);
+  keep(shown.error ?? shown.value);
   const ended = stopped();
   if (ended) return ended;
   if (shown.error) return new Failed('exception', 'the program threw what cannot be shown');

@@ -89,9 +89,14 @@ export class Sandbox {
     const worker = new Worker(path.join(__dirname, 'sandbox-worker.js'), {
       env: {},
       argv: [],
+      // What an engine that gives up has to say of it is not for the host's terminal.
+      stdout: true,
+      stderr: true,
       // Recursion inside the engine takes the thread's stack as well: the engine's own limit must come first.
       resourceLimits: { stackSizeMb: 8, maxOldGenerationSizeMb: 128 },
     });
+    worker.stdout.resume();
+    worker.stderr.resume();
     // A thread that ends between two programs is replaced at the next one.
     const lost = (): void => {
       if (this.worker === worker) this.worker = null;

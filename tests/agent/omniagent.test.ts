@@ -261,7 +261,7 @@ describe('agent: checkpoints', function () {
     const pieces: string[] = [];
     const [a, b] = [await ask((piece) => pieces.push(piece)), await ask()];
     assert.deepEqual(a.toJSON(), b.toJSON());
-    assert.ok(a.messages.at(-1)!.content.startsWith(pieces.join('')));
+    assert.equal(a.messages.at(-1)!.content, pieces.join(''));
     assert.ok(pieces.length > 0);
     assert.match(a.warnings.join(), /limit on new tokens/);
     const embeds = tensor(new Random(1).normals(64), { shape: [1, 8, 8] });
