@@ -15,7 +15,29 @@ import './omniagent/stage4-simpo';
 
 export { OmniAgentModel } from './agent';
 export { omniagentPerplexities } from './paper';
-export { currentDevice, currentFigures, currentProfile, currentSeeds, run, runSeeds, watch } from '../pipeline';
+export { bringsWhatWasAsked, heldOutRequests, openCheckpoint, writeRequestMedium } from './omniagent/requests';
+export type { HeldOutRequest } from './omniagent/requests';
+export { settingsTable } from './omniagent/settings';
+export {
+  agentMeasures,
+  captionMeasures,
+  CHAIN_TARGETS,
+  DECODER_TARGETS,
+  mediaMeasures,
+  retrievalMatrix,
+  retrievalMeasures,
+} from './omniagent/targets';
+export type { AgentRuns } from './omniagent/targets';
+export {
+  currentDevice,
+  currentFigures,
+  currentProfile,
+  currentSeeds,
+  readSamples,
+  run,
+  runSeeds,
+  watch,
+} from '../pipeline';
 
 const figure = (name: string): string[] => [`${name}.png`, `${name}.svg`];
 const table = (name: string): string[] => ['md', 'csv', 'json'].map((extension) => `tables/${name}.${extension}`);
@@ -23,6 +45,27 @@ const table = (name: string): string[] => ['md', 'csv', 'json'].map((extension) 
 /** What `make reproduce` runs, in order. */
 export const notebooks: readonly NotebookEntry[] = [
   { path: 'notebooks/00_tour.ipynb', needs: [], outputs: [] },
+  {
+    path: 'notebooks/omniagent/stage0.ipynb',
+    needs: ['backbone', 'encoder', 'image', 'audio', 'video'].map((part) => `omniagent/stage0_${part}`),
+    outputs: [...figure('stage0_retrieval'), ...table('stage0_retrieval'), ...table('stage0_decoders')],
+  },
+  {
+    path: 'notebooks/omniagent/stage1_encode.ipynb',
+    needs: ['omniagent/stage1_encode'],
+    outputs: [...figure('stage1_curves'), ...table('stage1_captions')],
+  },
+  {
+    path: 'notebooks/omniagent/stage2_decode.ipynb',
+    needs: ['omniagent/stage2_decode'],
+    outputs: [...figure('stage2_curves'), ...table('stage2_media')],
+  },
+  {
+    path: 'notebooks/omniagent/stage3_sft.ipynb',
+    needs: ['omniagent/stage3_sft'],
+    outputs: [...figure('stage3_curves'), ...figure('stage3_media'), ...table('omniagent')],
+  },
+  { path: 'notebooks/OmniAgent_Inference.ipynb', needs: ['omniagent/stage3_sft'], outputs: table('inference') },
   {
     path: 'notebooks/omniagent/preview.ipynb',
     needs: ['omniagent/stage3_sft', 'omniagent/stage4_dpo', 'omniagent/stage4_simpo'],

@@ -42,7 +42,7 @@ export interface WatchOptions extends RunOptions {
 }
 
 /** Points of a curve in the closing chart: what a screen can show, and a notebook of some hundred kilobytes holds. */
-const POINTS = 600;
+const POINTS = 400;
 
 /** The metrics of a row that a chart wants. */
 function chosen(row: LogRow, curves: readonly string[]): Record<string, number> {
@@ -102,7 +102,7 @@ function liveSamples(
     const key = rows.map((r) => r.label).join();
     if (!rows.length || (key === shown && !last)) return;
     shown = key;
-    const bundle = await galleryBundle(rows, { title, width: 96 });
+    const bundle = await galleryBundle(rows, { title, width: 96, maxBytes: 200_000 });
     if (!display) show(bundle);
     // While it goes on, the text stays out of what a terminal that follows the notebook prints.
     else display(last ? bundle : { 'text/html': bundle['text/html'] });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { readImage, writePng, writeWav } from '../../lib/io';
+import { readClip, readImage, writeGif, writePng, writeWav } from '../../lib/io';
 import type { Medium } from '../../lib/io';
 import { galleryBundle, showGallery } from '../../lib/report';
 import { inNotebook, inTerminal } from './helpers';
@@ -66,6 +66,24 @@ describe('gallery', () => {
     assert.equal(html.match(/left out/g)?.length, 35);
     for (let i = 0; i < 40; i++) assert.ok(html.includes(`sound ${i}.`));
     assert.ok(html.length < 40_000, `${html.length}`);
+  });
+
+  it('leaves out of the first row before the last', async () => {
+    const rows = [1, 2, 3].map((step) => ({ label: `step ${step}`, items: [{ medium: audio }] }));
+    const html = String((await galleryBundle(rows, { maxBytes: 2 * 1644 }))['text/html']);
+    assert.match(html, /step 1.*left out.*step 2.*audio\/wav.*step 3.*audio\/wav/s);
+  });
+
+  it('shows an enlarged clip by its own pixels', async () => {
+    const data = Float32Array.from({ length: 3 * 3 * 4 * 4 }, (_, i) => ((i * 7) % 11) / 10);
+    const clip = { width: 4, height: 4, frames: 3, fps: 8, data };
+    const sourceOf = async (file: string) =>
+      sources(String((await galleryBundle([{ items: [{ file }] }]))['text/html']), 'image/gif')[0];
+    await writeGif(path.join(dir, 'large.gif'), clip, { scale: 4 });
+    await writeGif(path.join(dir, 'plain.gif'), clip);
+    const [large, plain] = [await sourceOf(path.join(dir, 'large.gif')), fs.readFileSync(path.join(dir, 'plain.gif'))];
+    assert.deepEqual(await readClip(large), await readClip(plain));
+    assert.deepEqual(await readClip(await sourceOf(path.join(dir, 'plain.gif'))), await readClip(plain));
   });
 
   it('names files that are none', async () => {

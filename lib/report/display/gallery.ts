@@ -5,8 +5,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ArgumentError, FormatError } from '../../errors';
+import { decodeGif } from '../../io/gif-read';
 import { encodeGif } from '../../io/gif-write';
-import type { Medium } from '../../io/media';
+import type { Clip, Medium } from '../../io/media';
 import { pixelsOf } from '../../io/pixels';
 import { encodePng } from '../../io/png-write';
 import { encodeWav } from '../../io/wav-write';
@@ -26,7 +27,10 @@ export interface GalleryOptions {
   title?: string;
   /** Width of a picture in the page's pixels; default 128. */
   width?: number;
-  /** Bytes of all media together that are put into the page, at most; default 600,000. Captions are always there. */
+  /**
+   * Bytes of all media together that are put into the page, at most; default 300,000. What is too much is left out from the first
+   * row on, since the last is what matters most; captions are always there.
+   */
   maxBytes?: number;
 }
 
@@ -58,6 +62,27 @@ function encode(medium: Medium): Content {
   return of('.gif', encodeGif(medium.clip));
 }
 
+/** A clip without what it was enlarged by: a page enlarges by itself, and the file is then a fraction of the size. */
+function shrunk(clip: Clip): Clip {
+  const { width, height, frames, data } = clip;
+  const plain = (k: number): boolean => {
+    if (width % k || height % k) return false;
+    for (let i = 0; i < data.length; i++) {
+      const [x, y] = [i % width, Math.floor(i / width) % height];
+      if (data[i] !== data[i - (x % k) - (y % k) * width]) return false;
+    }
+    return true;
+  };
+  const k = [8, 4, 2].find(plain);
+  if (!k) return clip;
+  const [w, h] = [width / k, height / k];
+  const small = new Float32Array(frames * 3 * w * h);
+  for (let p = 0; p < frames * 3; p++)
+    for (let y = 0; y < h; y++)
+      for (let x = 0; x < w; x++) small[(p * h + y) * w + x] = data[(p * height + y * k) * width + x * k];
+  return { ...clip, width: w, height: h, data: small };
+}
+
 async function contentOf(item: GalleryItem): Promise<Content> {
   if ('medium' in item) return encode(item.medium);
   const found = KINDS[path.extname(item.file).toLowerCase()];
@@ -68,7 +93,9 @@ async function contentOf(item: GalleryItem): Promise<Content> {
       'name a picture, a sound or a clip',
     );
   try {
-    return { kind: found.name, mime: found.mime, bytes: await readFile(item.file) };
+    const bytes = await readFile(item.file);
+    const gif = found.mime === 'image/gif';
+    return { kind: found.name, mime: found.mime, bytes: gif ? encodeGif(shrunk(decodeGif(bytes, item.file))) : bytes };
   } catch (error) {
     throw new FormatError(
       item.file,
@@ -101,18 +128,24 @@ const leftOut = (kind: string): string =>
  * @throws ArgumentError for a file of another kind; FormatError for one that cannot be read
  */
 export async function galleryBundle(rows: readonly GalleryRow[], options: GalleryOptions = {}): Promise<Bundle> {
-  const { title, width = 128, maxBytes = 600_000 } = options;
+  const { title, width = 128, maxBytes = 300_000 } = options;
   const text: string[] = title ? [title] : [];
   let html = title ? `<div style="font:bold 13px sans-serif;margin-bottom:4px">${escapeHtml(title)}</div>` : '';
-  let bytes = 0;
-  for (const { label, items } of rows) {
+  const contents: Content[][] = [];
+  for (const { items } of rows) contents.push(await Promise.all(items.map(contentOf)));
+  let left = maxBytes;
+  const fitting = new Set<Content>();
+  for (const content of contents.toReversed().flat())
+    if (content.bytes.length <= left) {
+      left -= content.bytes.length;
+      fitting.add(content);
+    }
+  for (const [r, { label, items }] of rows.entries()) {
     let figures = '';
-    for (const item of items) {
-      const content = await contentOf(item);
+    for (const [i, item] of items.entries()) {
+      const content = contents[r][i];
       const caption = item.caption ?? '';
-      const fits = bytes + content.bytes.length <= maxBytes;
-      if (fits) bytes += content.bytes.length;
-      figures += fits ? figure(content, caption, width) : frame(leftOut(content.kind), caption, width);
+      figures += fitting.has(content) ? figure(content, caption, width) : frame(leftOut(content.kind), caption, width);
       const parts = [label, content.kind, caption].filter(Boolean);
       text.push(parts.join(': ') + ('file' in item ? ` (${path.basename(item.file)})` : ''));
     }
