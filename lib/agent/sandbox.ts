@@ -95,8 +95,6 @@ export class Sandbox {
       // Recursion inside the engine takes the thread's stack as well: the engine's own limit must come first.
       resourceLimits: { stackSizeMb: 8, maxOldGenerationSizeMb: 128 },
     });
-    worker.stdout.resume();
-    worker.stderr.resume();
     // A thread that ends between two programs is replaced at the next one.
     const lost = (): void => {
       if (this.worker === worker) this.worker = null;

@@ -1,5 +1,6 @@
 /** The sandbox: what programs give, and what becomes of hostile ones. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -216,6 +217,17 @@ describe('agent: sandbox', function () {
     await assert.rejects(running, CancelledError);
     await assert.rejects(patient.run('1', { signal: controller.signal }), CancelledError);
     assert.equal(await value('1'), '1');
+  });
+
+  it('keeps no process alive, and says nothing in its terminal', () => {
+    const script = `const { Sandbox } = require(${JSON.stringify(path.resolve(__dirname, '../../lib/agent'))});
+      const sandbox = new Sandbox({ timeoutMs: 300 });
+      sandbox.run('const a = []; for (;;) a.push(a)').then(() => sandbox.run('6 * 7')).then(({ value }) => console.log(value));`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', script], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    assert.deepEqual([status, stdout, stderr], [0, '42\n', '']);
   });
 
   it('refuses limits that are none', () => {
