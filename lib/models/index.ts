@@ -11,9 +11,11 @@ export { atBlock, filledInputs, fillSlots, outputProjectorsInit, projectBlocks }
 export type { BlockPositions, OutputProjectorsConfig, OutputProjectorsParams } from './omniagent';
 export { outputProjector, outputProjectorInit, outputProjectorSchema, outputProjectorSizes } from './output-projector';
 export type { OutputProjectorConfig, OutputProjectorParams } from './output-projector';
+export { audioldm2 } from './audioldm2';
 export { CAPTION_TOKENS, captionIds, captionTensor, trainCaptionTokenizer } from './caption-tokens';
-export { decoderSchema, denoise, encodeCaptions, isClipUnet, samplingSchema } from './decoder';
-export type { Decoder, DecoderConfig, DecoderParams } from './decoder';
+export { decoderSchema, denoise, encodeCaptions, isClipUnet, samplingSchema, soundSchema } from './decoder';
+export type { Decoder, DecoderConfig, DecoderParams, SoundConfig } from './decoder';
+export { fromPatches, toPatches } from './spectrogram-patches';
 export { loadDecoder, saveDecoder } from './decoder-folder';
 export { clipText, clipTextInit, clipTextSchema, clipTextSizes } from './text-encoder';
 export type { ClipLayerParams, ClipTextConfig, ClipTextParams } from './text-encoder';
