@@ -19,7 +19,7 @@ export interface TrainPhases {
    * Runs `work`, which takes `steps` steps, unless the run has done so before it was interrupted; gives its result, a tree of
    * concrete tensors. `like` has the result's structure and shapes.
    */
-  phase<R>(name: string, steps: number, like: R, work: (context: TrainContext) => Promise<R>): Promise<R>;
+  phase: <R>(name: string, steps: number, like: R, work: (context: TrainContext) => Promise<R>) => Promise<R>;
 }
 
 const within = (tensors: Tensors, prefix: string): Tensors =>
