@@ -2,7 +2,6 @@
  * A run that is watched while it is made: charts of what it logs, and the media that it leaves on its way. A run that is
  * there already shows its last state at once.
  */
-import type { Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { galleryBundle } from '../report/display/gallery';
@@ -33,10 +32,10 @@ export interface WatchedChart {
 export interface WatchOptions extends RunOptions {
   charts?: readonly WatchedChart[];
   /**
-   * A folder of the run whose folders hold media, with an index.json of {file, caption}; those that are named by a
-   * number are a step's. Default: "training"; null shows none.
+   * Show the media that the run leaves on its way, in folders named `training/<step>` or `samples/step-<step>`, each with an
+   * index.json of {file, caption}. Default: true.
    */
-  samples?: string | null;
+  samples?: boolean;
   /** Steps whose media are shown, at most: the first, the last, and those evenly between. Default 6. */
   moments?: number;
 }
@@ -74,13 +73,21 @@ export async function readSamples(folder: string): Promise<GalleryItem[] | null>
   return index.map(({ file, caption }) => ({ file: path.join(folder, file), caption }));
 }
 
-/** Each folder of samples as a row, in the order of the steps. */
-async function sampleRows(folder: string, moments: number): Promise<GalleryRow[]> {
-  const names = await fs.readdir(folder).catch(() => [] as string[]);
-  const steps = names.filter((n) => /^\d+$/.test(n)).sort((a, b) => Number(a) - Number(b));
+/** Each step's samples as a row, in order. */
+async function sampleRows(dir: string, moments: number): Promise<GalleryRow[]> {
+  const steps: { step: number; folder: string }[] = [];
+  for (const [parent, pattern] of [
+    ['training', /^(\d+)$/],
+    ['samples', /^step-(\d+)$/],
+  ] as const)
+    for (const name of await fs.readdir(path.join(dir, parent)).catch(() => [] as string[])) {
+      const step = pattern.exec(name)?.[1];
+      if (step !== undefined) steps.push({ step: Number(step), folder: path.join(dir, parent, name) });
+    }
+  steps.sort((a, b) => a.step - b.step);
   const rows: GalleryRow[] = [];
-  for (const step of evenly(steps, moments)) {
-    const items = await readSamples(path.join(folder, step));
+  for (const { step, folder } of evenly(steps, moments)) {
+    const items = await readSamples(folder);
     if (items) rows.push({ label: `step ${step}`, items });
   }
   return rows;
@@ -97,8 +104,7 @@ function liveSamples(
   let looking: Promise<void> | undefined;
   const look = async (folder: string, last: boolean): Promise<void> => {
     if (!display && !last) return;
-    const stat = await fs.stat(folder).catch((): Stats | null => null);
-    const rows = stat ? await sampleRows(folder, moments) : [];
+    const rows = await sampleRows(folder, moments);
     const key = rows.map((r) => r.label).join();
     if (!rows.length || (key === shown && !last)) return;
     shown = key;
@@ -122,7 +128,7 @@ function liveSamples(
 
 /** Like `run`, with live charts and media. @throws what `run` and the drawing throw */
 export async function watch(name: string, options: WatchOptions = {}): Promise<Run> {
-  const { charts = [], samples = 'training', moments = 6, ...rest } = options;
+  const { charts = [], samples = true, moments = 6, ...rest } = options;
   const live: { chart: LiveChart; watched: WatchedChart }[] = charts.map((watched) => ({
     watched,
     chart: liveChart({
@@ -155,7 +161,7 @@ export async function watch(name: string, options: WatchOptions = {}): Promise<R
       if (event.kind === 'start') dir = event.dir;
       if (event.kind !== 'log') return;
       add(event.row);
-      if (samples !== null) media.look(path.join(dir, samples));
+      if (samples) media.look(dir);
     },
   });
   // What was logged before this call, or by another caller's run.
@@ -165,6 +171,6 @@ export async function watch(name: string, options: WatchOptions = {}): Promise<R
     const figure = await chart.finish();
     if (watched.save) await saveFigure(watched.save.dir, watched.save.name, figure);
   }
-  if (samples !== null) await media.finish(result.file(samples));
+  if (samples) await media.finish(result.dir);
   return result;
 }

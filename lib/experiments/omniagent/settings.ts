@@ -113,15 +113,32 @@ const settings: Record<string, Setting[]> = {
   ],
 };
 
-for (const [modality, name, latents, text] of [
-  ['image', 'Stable Diffusion 1.5', '4 x 64 x 64', '77 x 768'],
-  ['audio', 'AudioLDM 2', '8 x 256 x 16', not],
-  ['video', 'ModelScope', '4 x 16 x 32 x 32', '77 x 1024'],
+const channelsOf = (c: Record<string, unknown>): string => (at(c, 'unet.blockOutChannels') as number[]).join(', ');
+
+for (const [modality, name, latents, channels, text] of [
+  ['image', 'Stable Diffusion 1.5', '4', '320, 640, 1280, 1280', '77 x 768'],
+  ['audio', 'AudioLDM 2', '8', '128, 256, 384, 640', '8 x 768 and T5 states x 1024'],
+  ['video', 'ModelScope', '4', '320, 640, 1280, 1280', '77 x 1024'],
 ] as const)
   settings[`omniagent/stage0_${modality}`] = [
     { what: 'decoder', paper: `${name} (downloaded)`, source: '[S]', ours: () => 'latent diffusion, from scratch' },
-    { what: 'latents', paper: latents, source: '[D]', ours: 'latents' },
-    { what: 'conditioning, tokens x width', paper: text, source: '[S]', ours: 'conditioning' },
+    { what: 'channels of the latents', paper: latents, source: '[D]', ours: 'vae.latentChannels' },
+    { what: 'channels of the denoiser', paper: channels, source: '[D]', ours: channelsOf },
+    {
+      what: 'caption states, tokens x width',
+      paper: text,
+      source: '[D]',
+      ours: join('length', 'textEncoder.hiddenSize'),
+    },
+    { what: 'prediction', paper: 'noise (epsilon)', source: '[D]', ours: 'scheduler.predictionType' },
+    { what: 'sampling steps', paper: '40', source: '[N]', ours: 'sampling.steps' },
+    { what: 'guidance', paper: '7.5', source: '[N]', ours: 'sampling.guidanceScale' },
+    {
+      what: 'steps x batch',
+      paper: 'none: not trained',
+      source: '[S]',
+      ours: join('diffusion.steps', 'diffusion.batchSize'),
+    },
   ];
 
 /** The table for a run: the papers' settings beside its own. Throws ArgumentError for an experiment without one. */
