@@ -39,6 +39,8 @@ export interface AgentOptions {
 }
 
 export interface PretrainedOptions extends AgentOptions, OmniModelOptions, LoadOptions {
+  /** What is computed in. Only float32 for now; `loadIn4bit` makes the weights small. */
+  dtype?: 'float32';
   /** For a name of an experiment: which profile and seed. */
   profile?: string;
   seed?: number;
@@ -72,8 +74,15 @@ export type CheckpointResolver = (
 
 let resolveName: CheckpointResolver | undefined;
 
-/** Says how names of experiments become folders. omnilab/experiments does, when it is imported. */
-export const setCheckpointResolver = (resolver: CheckpointResolver): void => void (resolveName = resolver);
+/**
+ * Says how names of experiments become folders, and returns what said so before. omnilab/experiments does it when it is
+ * imported.
+ */
+export function setCheckpointResolver(resolver: CheckpointResolver | undefined): CheckpointResolver | undefined {
+  const before = resolveName;
+  resolveName = resolver;
+  return before;
+}
 
 async function folderOf(name: string, options: PretrainedOptions): Promise<string> {
   const stat = await fs.stat(name).catch(() => null);
@@ -119,6 +128,13 @@ export class OmniAgentModel {
    * @throws ArgumentError for what is neither, FormatError for a damaged folder, DeviceError
    */
   static async fromPretrained(name: string, options: PretrainedOptions = {}): Promise<OmniAgentModel> {
+    const { dtype = 'float32' } = options;
+    if (dtype !== 'float32')
+      throw new ArgumentError(
+        'OmniAgentModel.fromPretrained',
+        `expected dtype float32, got ${String(dtype)}`,
+        'leave it out; loadIn4bit: true makes the weights small',
+      );
     const dir = await folderOf(name, options);
     const { encyclopaedia } = await readOmniAgentConfig(dir);
     const loaded = await loadOmniModel(dir, options);

@@ -295,19 +295,28 @@ describe('agent: checkpoints', function () {
   });
 
   it('are found by names that a resolver knows', async () => {
-    await assert.rejects(
-      OmniAgentModel.fromPretrained('omniagent/none'),
-      (e: OmniError) => e instanceof ArgumentError && /got "omniagent\/none"\nhelp: /.test(e.message),
-    );
-    const asked: unknown[] = [];
-    setCheckpointResolver((name, { profile, seed }) => {
-      asked.push([name, profile, seed]);
-      return Promise.resolve(name === 'some/experiment' ? path.join(dir, 'checkpoint') : null);
-    });
-    const agent = await OmniAgentModel.fromPretrained('some/experiment', { profile: 'smoke', seed: 4 });
-    assert.ok(agent.tools.has('web_search'));
-    assert.deepEqual(asked, [['some/experiment', 'smoke', 4]]);
-    await assert.rejects(OmniAgentModel.fromPretrained('other'), /or the name of an experiment, got "other"/);
-    await assert.rejects(OmniAgentModel.fromPretrained(path.join(dir, 'frozen')), FormatError);
+    const before = setCheckpointResolver(undefined);
+    try {
+      await assert.rejects(
+        OmniAgentModel.fromPretrained('omniagent/none'),
+        (e: OmniError) => e instanceof ArgumentError && /got "omniagent\/none"\nhelp: /.test(e.message),
+      );
+      const asked: unknown[] = [];
+      setCheckpointResolver((name, { profile, seed }) => {
+        asked.push([name, profile, seed]);
+        return Promise.resolve(name === 'some/experiment' ? path.join(dir, 'checkpoint') : null);
+      });
+      const agent = await OmniAgentModel.fromPretrained('some/experiment', { profile: 'smoke', seed: 4 });
+      assert.ok(agent.tools.has('web_search'));
+      assert.deepEqual(asked, [['some/experiment', 'smoke', 4]]);
+      await assert.rejects(OmniAgentModel.fromPretrained('other'), /or the name of an experiment, got "other"/);
+      await assert.rejects(OmniAgentModel.fromPretrained(path.join(dir, 'frozen')), FormatError);
+      await assert.rejects(
+        OmniAgentModel.fromPretrained('some/experiment', { dtype: 'float16' as never }),
+        /expected dtype float32, got float16\nhelp: /,
+      );
+    } finally {
+      setCheckpointResolver(before);
+    }
   });
 });
