@@ -13,6 +13,10 @@ const LABELS: Record<string, string> = {
   [SIGNALS.act.tokens[0]]: '',
 };
 
+/** Without what a terminal would obey: a model, or a page that it found, may write anything. */
+// eslint-disable-next-line no-control-regex -- they are what is looked for
+const printable = (text: string): string => text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, '');
+
 const TOKENS = new RegExp(`(${SIGNAL_TOKENS.join('|')})`);
 
 export class ChatPrinter {
@@ -32,13 +36,13 @@ export class ChatPrinter {
     if (event.kind === 'decode') return this.decoding(event);
     if (event.kind === 'result') {
       this.endLine();
-      this.terminal.out(`-> ${event.call.result.replaceAll('\n', '\n   ')}\n`);
+      this.terminal.out(`-> ${printable(event.call.result).replaceAll('\n', '\n   ')}\n`);
     }
   };
 
   private text(piece: string): void {
     for (const part of piece.replaceAll(CHAT_TOKENS.end, '').split(TOKENS)) {
-      if (part in LABELS) {
+      if (Object.hasOwn(LABELS, part)) {
         this.endLine();
         this.write(LABELS[part]);
       } else if (!SIGNAL_TOKENS.includes(part)) this.write(this.begun ? part : part.trimStart());
@@ -47,7 +51,7 @@ export class ChatPrinter {
 
   private write(text: string): void {
     if (!text) return;
-    this.terminal.out(text);
+    this.terminal.out(printable(text));
     this.begun = !text.endsWith('\n');
   }
 
@@ -69,8 +73,9 @@ export class ChatPrinter {
   end(reply: Reply, files: readonly string[]): void {
     this.endLine();
     for (const { id, text, status, detail } of reply.plan?.steps ?? [])
-      if (status !== 'done') this.terminal.err(`step ${id} (${text}) ${status}${detail ? `: ${detail}` : ''}\n`);
-    for (const warning of reply.warnings) this.terminal.err(`warning: ${warning}\n`);
+      if (status !== 'done')
+        this.terminal.err(printable(`step ${id} (${text}) ${status}${detail ? `: ${detail}` : ''}`) + '\n');
+    for (const warning of reply.warnings) this.terminal.err(printable(`warning: ${warning}`) + '\n');
     for (const file of files) this.terminal.out(`wrote ${file}\n`);
     if (!files.length && reply.media.length)
       this.terminal.out(`made: ${reply.media.map((m) => m.modality).join(', ')} (not written: see --out, or /save)\n`);

@@ -95,6 +95,19 @@ describe('cli: chat', function () {
     assert.match(err, /warning: no image was made: its block of signal tokens is incomplete \(1 of 5\)\n/);
   });
 
+  it('prints nothing that a terminal would obey', async () => {
+    await run(
+      [
+        '<TOOL_CALL>{"name":"code_interpreter","arguments":{"code":"\\"\\\\u001b[2Jx\\""}}',
+        'constructor \x1b]0;title\x07 done\ttab',
+      ],
+      { text: 'x' },
+    );
+    assert.match(out, /-> \[2Jx\nconstructor \]0;title done\ttab\n$/);
+    // eslint-disable-next-line no-control-regex
+    assert.doesNotMatch(out, /[\x1b\x07]/);
+  });
+
   it('answers mistakes with a message and a status', async () => {
     const broken = path.join(dir, 'broken.png');
     await writePng(broken, renderImage(drawScene(new Random(1))));
