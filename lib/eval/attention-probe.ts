@@ -7,7 +7,7 @@ import { ArgumentError } from '../errors';
 import { valueAndGrad } from '../graph/grad';
 import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
-import { tokenLogProbs } from '../losses/cross-entropy';
+import { crossEntropy } from '../losses/cross-entropy';
 import { adamW, adamWInit, adamWScalars } from '../nn/adamw';
 import type { AdamWScalars, AdamWState } from '../nn/adamw';
 import { attention, mergeHeads, splitHeads } from '../nn/attention';
@@ -25,7 +25,7 @@ export interface ProbeData {
   /** Token states [length, width] of each sample, row by row. */
   tokens: readonly Float32Array[];
   length: number;
-  /** For each attribute, the class of each question: [samples][questions]. */
+  /** For each attribute, the class of each question: [samples][questions]; -1 where it does not apply. */
   labels: Record<string, readonly (readonly number[])[]>;
 }
 export interface ProbeOptions {
@@ -98,7 +98,9 @@ export async function attentionProbe(
   };
   const lossOf = (p: ProbeParams, b: Batch): Tensor => {
     const found = logits(p, b.tokens);
-    return names.map((name) => tokenLogProbs(found[name], b.labels[name]).mean().neg()).reduce((x, y) => x.add(y));
+    return names
+      .map((name) => crossEntropy(found[name], b.labels[name], b.labels[name].greaterOrEqual(0)).loss)
+      .reduce((x, y) => x.add(y));
   };
   const step = jit(
     (p: ProbeParams, s: AdamWState<ProbeParams>, b: Batch, scalars: AdamWScalars<Tensor>) =>

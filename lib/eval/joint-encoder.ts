@@ -3,8 +3,8 @@
  * trained on), and what can be read out of its frozen token states.
  *
  * `<set>/<pair>/r1`, `/r5`: recall (retrieval.ts), `_low` and `_high` a 95 % interval of the mean over groups; `<set>/r1_chance`.
- * `probe/<modality>/<attribute>`: the share of objects whose attribute the probe reads at their place; `empty`: of places
- * without an object that it finds empty; `_chance`: the share of an attribute's most frequent value.
+ * `probe/<modality>/<attribute>`: the share of objects whose attribute a probe reads at their place, and of places of which it
+ * knows whether an object is there (`object`); `_chance`: the share of the most frequent value.
  */
 import type { Tensor } from '../graph/tensor';
 import { jointEncode } from '../models/imagebind';
@@ -14,7 +14,7 @@ import { jit } from '../runtime/jit';
 import { jointInput } from '../trainers/joint-batch';
 import type { JointScenes } from '../trainers/joint-batch';
 import { COLOURS, MODALITIES, MOTIONS, SHAPES, showsMotion, SIZES } from '../world';
-import type { Modality, SceneObject } from '../world';
+import type { SceneObject } from '../world';
 import { attentionProbe } from './attention-probe';
 import type { ProbeData } from './attention-probe';
 import { retrieval } from './retrieval';
@@ -82,9 +82,10 @@ export function retrievalMetrics(
   groupSize: number,
 ): Record<string, number> {
   const out: Record<string, number> = {};
+  const at = groupSize > 10 ? [1, 5] : [1];
   for (const [pair, a, b] of PAIRS) {
-    const { recall, margin, chance } = retrieval(encoded[a].embeddings, encoded[b].embeddings, { groupSize });
-    for (const k of [1, 5]) {
+    const { recall, margin, chance } = retrieval(encoded[a].embeddings, encoded[b].embeddings, { groupSize, at });
+    for (const k of at) {
       out[`${name}/${pair}/r${k}`] = recall[k];
       out[`${name}/${pair}/r${k}_low`] = Math.max(0, recall[k] - margin[k]);
       out[`${name}/${pair}/r${k}_high`] = Math.min(1, recall[k] + margin[k]);
@@ -94,9 +95,19 @@ export function retrievalMetrics(
   return out;
 }
 
-/** For each attribute, the class of each of the 9 places: 0 where nothing is, else 1 + the value's number. */
+/** Values of each attribute. `object`: whether there is one at the place. */
+const CLASSES: Record<string, number> = {
+  object: 2,
+  shape: SHAPES.length,
+  colour: COLOURS.length,
+  size: SIZES.length,
+  motion: MOTIONS.length,
+};
+
+/** The class of each attribute at each of the 9 places; attributes other than `object` only where there is one. */
 function labelsOf(scenes: readonly (readonly SceneObject[])[], motion: boolean): ProbeData['labels'] {
   const classes: Record<string, (o: SceneObject) => number> = {
+    object: () => 1,
     shape: (o) => SHAPES.indexOf(o.shape),
     colour: (o) => COLOURS.indexOf(o.colour),
     size: (o) => SIZES.indexOf(o.size),
@@ -106,19 +117,13 @@ function labelsOf(scenes: readonly (readonly SceneObject[])[], motion: boolean):
     Object.entries(classes).map(([name, of]) => [
       name,
       scenes.map((objects) => {
-        const row = new Array<number>(9).fill(0);
-        for (const o of objects) row[o.cell[0] * 3 + o.cell[1]] = 1 + of(o);
+        const row = new Array<number>(9).fill(name === 'object' ? 0 : -1);
+        for (const o of objects) row[o.cell[0] * 3 + o.cell[1]] = of(o);
         return row;
       }),
     ]),
   );
 }
-const CLASSES: Record<string, number> = {
-  shape: SHAPES.length + 1,
-  colour: COLOURS.length + 1,
-  size: SIZES.length + 1,
-  motion: MOTIONS.length + 1,
-};
 
 export interface ProbedScenes {
   encoded: Partial<Record<JointView, EncodedScenes>>;
@@ -129,13 +134,13 @@ export interface ProbedScenes {
 export async function probeMetrics(
   train: ProbedScenes,
   test: ProbedScenes,
-  options: { steps?: number; seed?: number; device?: string } = {},
+  options: { steps?: number; learningRate?: number; seed?: number; device?: string } = {},
 ): Promise<Record<string, number>> {
   const out: Record<string, number> = {};
   for (const modality of MODALITIES) {
     const motion = showsMotion(modality);
     const data = ({ encoded, objects }: ProbedScenes): ProbeData => {
-      const { tokens, length } = encoded[modality as Modality & JointView]!;
+      const { tokens, length } = encoded[modality]!;
       return { tokens, length, labels: labelsOf(objects, motion) };
     };
     const held = data(test);
@@ -144,21 +149,16 @@ export async function probeMetrics(
     for (const [name, wanted] of Object.entries(held.labels)) {
       const counts = new Array<number>(classes[name]).fill(0);
       let right = 0;
-      let empty = 0;
       wanted.forEach((row, i) =>
-        row.forEach((label, cell) => {
+        row.forEach((label, place) => {
+          if (label < 0) return;
           counts[label]++;
-          if (found[name][i][cell] === label) {
-            if (label) right++;
-            else empty++;
-          }
+          if (found[name][i][place] === label) right++;
         }),
       );
-      const [places, ...values] = counts;
-      const objects = values.reduce((a, b) => a + b, 0);
-      out[`probe/${modality}/${name}`] = right / objects;
-      out[`probe/${modality}/${name}_chance`] = Math.max(...values) / objects;
-      if (name === 'shape') out[`probe/${modality}/empty`] = empty / places;
+      const total = counts.reduce((a, b) => a + b, 0);
+      out[`probe/${modality}/${name}`] = right / total;
+      out[`probe/${modality}/${name}_chance`] = Math.max(...counts) / total;
     }
   }
   return out;

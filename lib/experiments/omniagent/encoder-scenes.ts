@@ -5,7 +5,7 @@ import type { Tokenizer } from '../../io/tokenizer';
 import { trainTokenizer } from '../../io/tokenizer-train';
 import type { ImageBindConfig } from '../../models/imagebind-config';
 import { JOINT_TOKENS, pieceLength, spectrogramOf, textIds } from '../../models/joint-input';
-import { Random } from '../../nn/random';
+import type { Random } from '../../nn/random';
 import { jit } from '../../runtime/jit';
 import type { JointScenes } from '../../trainers/joint-batch';
 import { captionOf, describeObjects, drawScene, objectsCode, splitOf, Wording } from '../../world';
