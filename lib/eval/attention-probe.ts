@@ -35,7 +35,7 @@ export interface ProbeOptions {
   steps?: number;
   /** Default 64. */
   batchSize?: number;
-  /** Default 3e-3, falling to 0. */
+  /** Default 1e-2, falling to 0. */
   learningRate?: number;
   seed?: number;
   device?: string;
@@ -65,7 +65,7 @@ function logits(p: ProbeParams, tokens: Tensor): Record<string, Tensor> {
 export async function attentionProbe(
   train: ProbeData,
   test: ProbeData,
-  { classes, steps = 300, batchSize = 64, learningRate = 3e-3, seed = 0, device }: ProbeOptions,
+  { classes, steps = 300, batchSize = 64, learningRate = 1e-2, seed = 0, device }: ProbeOptions,
 ): Promise<Record<string, number[][]>> {
   const { length } = train;
   const width = (train.tokens[0]?.length ?? 0) / length;

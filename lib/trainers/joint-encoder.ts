@@ -39,8 +39,6 @@ export interface JointOptions {
   groupSize: number;
   /** The share of steps with free wordings; the others take the canonical ones, which are short. */
   paraphraseShare: number;
-  /** Length of canonical texts in tokens. */
-  canonicalLength: number;
   scenes: JointScenes;
   heldOut: JointScenes;
   seed: number;
@@ -75,6 +73,14 @@ export function jointLoss(p: ImageBindParams, c: ImageBindConfig, b: JointBatch)
   return { loss: jointPairs.map((pair) => losses[pair].loss).reduce((a, b) => a.add(b)), metrics };
 }
 
+/** Tokens of the longest canonical text, rounded up to a multiple of 8. */
+function longestCanonical(list: readonly JointScenes[]): number {
+  let longest = 0;
+  for (const { texts } of list)
+    for (const { plain, moving } of texts) longest = Math.max(longest, plain[0].length, moving[0].length);
+  return Math.ceil(longest / 8) * 8;
+}
+
 /** Trains from scratch and returns the parameters. Throws ArgumentError. */
 export async function trainJointEncoder(context: TrainContext, o: JointOptions): Promise<ImageBindParams> {
   const { model, optimizer, groupSize, device } = o;
@@ -100,17 +106,18 @@ export async function trainJointEncoder(context: TrainContext, o: JointOptions):
     device,
     ...compiled(context, 'joint encoder evaluation'),
   });
+  const canonicalLength = longestCanonical([o.scenes, o.heldOut]);
   const wordingOf = (name: string): BatchWording => {
     const random = rng.stream(name);
     const canonical = random.uniform() >= o.paraphraseShare;
-    return { random, canonical, length: canonical ? o.canonicalLength : model.text.contextLength };
+    return { random, canonical, length: canonical ? canonicalLength : model.text.contextLength };
   };
   const held = Array.from({ length: Math.floor(o.heldOut.count / size) }, (_, b) =>
     jointBatch(
       model,
       o.heldOut,
       Array.from({ length: size }, (_, k) => b * size + k),
-      { random: rng.stream(`held${b}`), canonical: true, length: o.canonicalLength },
+      { random: rng.stream(`held${b}`), canonical: true, length: canonicalLength },
     ),
   );
 

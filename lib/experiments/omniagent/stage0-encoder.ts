@@ -18,7 +18,7 @@ import type { JointScenes } from '../../trainers/joint-batch';
 import { optimizerSchema } from '../../trainers/optimizer';
 import { MODALITIES } from '../../world';
 import type { SceneObject, Split } from '../../world';
-import { drawGroups, renderScenes, trainJointTokenizer } from './encoder-scenes';
+import { drawGroups, firstScenes, renderScenes, trainJointTokenizer } from './encoder-scenes';
 import { profileSizes } from './sizes';
 
 const count = z.number().int().positive();
@@ -30,7 +30,6 @@ const schema = z.strictObject({
   groups: count,
   groupSize: count,
   paraphraseShare: z.number().min(0).max(1),
-  canonicalLength: count,
   /** Held-out groups of 50 scenes, and of 8 near-variants. */
   retrievalGroups: count,
   variantGroups: count,
@@ -48,21 +47,19 @@ const sizes: Record<Exclude<Profile, 'paper'>, EncoderConfig> = {
     groups: 128,
     groupSize: 8,
     paraphraseShare: 0.25,
-    canonicalLength: 24,
     retrievalGroups: 4,
     variantGroups: 10,
-    probe: { scenes: 512, steps: 60 },
+    probe: { scenes: 1024, steps: 100 },
   },
   laptop: {
     model: imageBindSchema.parse(imageBindSizes.laptop),
-    optimizer: optimizer({ learningRate: 2e-3, batchSize: 96, steps: 600, checkpointEvery: 100 }),
+    optimizer: optimizer({ learningRate: 2e-3, batchSize: 96, steps: 700, checkpointEvery: 100 }),
     groups: 640,
     groupSize: 8,
     paraphraseShare: 0.25,
-    canonicalLength: 24,
     retrievalGroups: 10,
     variantGroups: 40,
-    probe: { scenes: 2048, steps: 300 },
+    probe: { scenes: 4096, steps: 400 },
   },
   gpu: {
     model: imageBindSchema.parse(imageBindSizes.gpu),
@@ -70,7 +67,6 @@ const sizes: Record<Exclude<Profile, 'paper'>, EncoderConfig> = {
     groups: 16384,
     groupSize: 8,
     paraphraseShare: 0.5,
-    canonicalLength: 24,
     retrievalGroups: 40,
     variantGroups: 100,
     probe: { scenes: 8192, steps: 1000 },
@@ -110,7 +106,8 @@ export const encoder = defineExperiment({
       });
     ctx.message('rendering scenes');
     const { groupSize, optimizer } = config;
-    const scenes = await render(draw('train', groups, groupSize, true, 'train'), 'train');
+    const drawn = draw('train', groups, groupSize, true, 'train');
+    const scenes = await render(drawn, 'train');
     const heldGroups = Math.ceil((2 * optimizer.batchSize) / groupSize);
     const heldOut = await render(draw('validation', heldGroups, groupSize, true, 'validation'), 'validation');
 
@@ -126,15 +123,13 @@ export const encoder = defineExperiment({
     const tested = draw('test', retrievalGroups * GROUP, 1, false, 'test');
     const test = await encode(tested, 'test');
     const variants = await encode(draw('test', variantGroups, VARIANTS, false, 'variants'), 'variants');
-    // Scenes of the training set, one a group: rendered already.
-    const shown = draw('train', probe.scenes, 1, false, 'probe');
-    const known = await encodeViews(params, model, await render(shown, 'probe'), MODALITIES, { device });
+    const known = await encodeViews(params, model, firstScenes(scenes, probe.scenes), MODALITIES, { device });
     return {
       parameters: countElements(params),
       ...retrievalMetrics('retrieval', test, GROUP),
       ...retrievalMetrics('variants', variants, VARIANTS),
       ...(await probeMetrics(
-        { encoded: known, objects: shown },
+        { encoded: known, objects: drawn.slice(0, probe.scenes) },
         { encoded: test, objects: tested },
         { steps: probe.steps, seed: ctx.seed, device },
       )),
