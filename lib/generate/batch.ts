@@ -73,11 +73,12 @@ export async function generateBatch(
   const length = powerOfTwo(Math.max(32, time, ...batch.map((row) => row.prompt.length + row.limit)));
   const ids = new Int32Array(size * time);
   batch.forEach((row, i) => ids.set(row.prompt, i * time));
+  /** The most probable token needs no log-probabilities of the others. */
+  const greedy = options.temperature === 0 && !constraint;
+  const steps = greedy && !wantsHidden ? programs.stepsFor(size) : 1;
   let slot = 0;
   let cache: KvCache | null = null;
 
-  /** The most probable token needs no log-probabilities of the others. */
-  const greedy = options.temperature === 0 && !constraint;
   const pick = (row: Row, logProbs: Float32Array): { token: number; logProb: number } => {
     const allowed = constraint?.(row.index, row.tokens) ?? null;
     const choice = allowed ? restrict(logProbs, allowed, options) : warp(logProbs, options);
@@ -111,14 +112,16 @@ export async function generateBatch(
     let next: Outlook = first;
     for (;;) {
       const [tokens, logProbs] = await readOutlook(next);
-      for (const [i, row] of places.entries()) {
-        if (!row) continue;
-        const { token, logProb } = tokens
-          ? { token: tokens[i], logProb: logProbs[i] }
-          : pick(row, logProbs.subarray(i * config.vocabSize, (i + 1) * config.vocabSize));
-        extend(row, token, logProb);
-        if (row.finish && !wantsState(row)) free(i);
-      }
+      // Greedy: as many tokens for each row as there were steps. What comes after a row's end is not looked at.
+      for (let k = 0; k < (tokens ? tokens.length / size : 1); k++)
+        for (const [i, row] of places.entries()) {
+          if (!row) continue;
+          const { token, logProb } = tokens
+            ? { token: tokens[k * size + i], logProb: logProbs[k * size + i] }
+            : pick(row, logProbs.subarray(i * config.vocabSize, (i + 1) * config.vocabSize));
+          extend(row, token, logProb);
+          if (row.finish && !wantsState(row)) free(i);
+        }
       const needed = places.flatMap((row, i) => (row ? [i] : []));
       if (!needed.length) return;
       if (needed.length <= size / 4) {
@@ -138,12 +141,12 @@ export async function generateBatch(
         ints(places.map((row) => row?.tokens.at(-1) ?? 0)),
         ints(base),
         ints([slot], []),
-        { greedy, hidden: wantsHidden },
+        { greedy, hidden: wantsHidden, steps: String(steps) },
         cache.long,
         cache.window,
       );
       cache = { long: cache.long, window: step.window };
-      slot++;
+      slot += steps;
       next = step;
       if (!step.hidden) continue;
       const hidden = places.some((row) => row && wantsState(row)) ? ((await step.hidden.data()) as Float32Array) : null;

@@ -3,6 +3,8 @@
  * the weights inside.
  */
 import { NonFiniteError } from '../errors';
+import { BYTES_PER_ELEMENT } from '../graph/dtype';
+import { concat } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { tensorsOf } from '../graph/tree';
 import type { LayerCache, LlamaConfig, LlamaParams } from '../models/llama';
@@ -13,10 +15,22 @@ import type { KvCache, MediaRows, Prediction } from './llama-cache';
 import type { LlamaModel } from './options';
 
 /**
- * What a step tells of the next token: greedy, the most probable token and its log-probability, [B] each; otherwise
- * all log-probabilities, [B, vocabSize].
+ * What a run tells of the next tokens: greedy, the most probable tokens and their log-probabilities, [steps, B] each;
+ * otherwise all log-probabilities of one token, [B, vocabSize].
  */
 export type Outlook = { tokens: Tensor | null; logProbs: Tensor };
+
+/** What a run of the steps is to give; `steps`: how many, as text, since numbers would be operands. */
+export interface Wants {
+  greedy: boolean;
+  hidden: boolean;
+  steps: string;
+}
+
+/** Bytes that the weights inside a program may take when each of its steps has its own. */
+const MANY_STEPS_BYTES = 100e6;
+/** Results of up to so many entries come back with the reply of a run. */
+const SMALL = 64;
 
 const outlook = ({ logProbs }: Prediction, greedy: boolean): Outlook =>
   greedy ? mostProbable(logProbs) : { tokens: null, logProbs };
@@ -41,17 +55,43 @@ function compilePrograms(c: LlamaConfig, device?: string, frozen: LlamaParams | 
       ids: Tensor,
       base: Tensor,
       slot: Tensor,
-      wants: { greedy: boolean; hidden: boolean },
+      wants: Wants,
       long: LayerCache[],
       old: LayerCache[],
     ) => {
-      const { window, ...prediction } = decode(p ?? frozen!, c, ids, base, slot, { long, window: old });
-      return { ...outlook(prediction, wants.greedy), hidden: wants.hidden ? prediction.hidden : null, window };
+      const weights = p ?? frozen!;
+      let { window, ...prediction } = decode(weights, c, ids, base, slot, { long, window: old });
+      const next = [outlook(prediction, wants.greedy)];
+      for (let i = 1; i < Number(wants.steps); i++) {
+        ({ window, ...prediction } = decode(weights, c, next[i - 1].tokens!, base, slot.add(i), { long, window }));
+        next.push(outlook(prediction, true));
+      }
+      const all: Outlook =
+        next.length === 1
+          ? next[0]
+          : {
+              tokens: concat(
+                next.map((n) => n.tokens!),
+                0,
+              ),
+              logProbs: concat(
+                next.map((n) => n.logProbs),
+                0,
+              ),
+            };
+      return { ...all, hidden: wants.hidden ? prediction.hidden : null, window };
     },
     { device, name: 'decode', donate: [6], embed: frozen ? Infinity : undefined },
   );
+  const bytes = tensorsOf(frozen ?? {}).reduce((n, { tensor: t }) => n + t.size * BYTES_PER_ELEMENT[t.dtype], 0);
   return {
     frozen: frozen !== null,
+    /**
+     * Tokens that one run of `decode` makes for each of `rows`, where the most probable ones are wanted: several cost one
+     * exchange with the worker, but each has its own copy of prepared weights. They divide the window.
+     */
+    stepsFor: (rows: number): number =>
+      [4, 2].find((n) => frozen !== null && n * rows <= SMALL && n * bytes <= MANY_STEPS_BYTES) ?? 1,
     prefill(length: number) {
       if (!prefillTo.has(length)) prefillTo.set(length, makePrefill(length));
       return prefillTo.get(length)!;

@@ -1,11 +1,13 @@
-"""The peer of the generation benchmark: greedy generation in PyTorch with the same weights. Reads "run" a line from
-standard input and answers with one JSON object a line, {"ms": milliseconds, "tokens": [[...], ...]}, so that the
-benchmark can take turns and compare tokens.
+"""The peer of the generation benchmark: greedy generation in PyTorch with the same weights. Reads a JSON object a line from
+standard input and answers each with one, so that the benchmark can take turns and compare tokens:
 
-    python3 torch_generate.py '{"vocabSize": ..., ..., "prompts": [[...], ...], "tokens": 96, "threads": 2}' weights.safetensors MODE
+    {"config": {...}, "weights": "model.safetensors", "prompts": [[...], ...], "tokens": 48}   -> {}   what is run from here on
+    {"run": "transformers" or "loop"}                                            -> {"ms": 12.3, "tokens": [[...], ...]}
 
-MODE: transformers, LlamaForCausalLM.generate with its cache; loop, a loop written for speed: one product for queries, keys
-and values and one for gate and up, a preallocated cache that is written in place and read up to the present position.
+    python3 torch_generate.py THREADS
+
+transformers: LlamaForCausalLM.generate with its cache. loop: a loop written for speed, with one product for queries, keys and
+values and one for gate and up, and a preallocated cache that is written in place and read up to the present position.
 """
 import json
 import sys
@@ -15,43 +17,34 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-c = json.loads(sys.argv[1])
-weights = load_file(sys.argv[2])
-mode = sys.argv[3]
-torch.set_num_threads(c["threads"])
-prompts = torch.tensor(c["prompts"])
-B, START = prompts.shape
-NEW = c["tokens"]
-C, H, KV, L = c["width"], c["heads"], c["kvHeads"], c["layers"]
-D = C // H
-EPS = c["normEpsilon"]
+torch.set_num_threads(int(sys.argv[1]))
 
 
-def transformers_generate():
+def with_transformers(c, weights, prompts, count):
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
-        vocab_size=c["vocabSize"], hidden_size=C, intermediate_size=c["hidden"], num_hidden_layers=L, num_attention_heads=H,
-        num_key_value_heads=KV, max_position_embeddings=c["maxLength"], rms_norm_eps=EPS, rope_theta=c["ropeBase"],
-        tie_word_embeddings=c["tieEmbeddings"], bos_token_id=None, eos_token_id=None, pad_token_id=0,
-    )
+        vocab_size=c["vocabSize"], hidden_size=c["width"], intermediate_size=c["hidden"], num_hidden_layers=c["layers"],
+        num_attention_heads=c["heads"], num_key_value_heads=c["kvHeads"], max_position_embeddings=c["maxLength"],
+        rms_norm_eps=c["normEpsilon"], rope_theta=c["ropeBase"], tie_word_embeddings=c["tieEmbeddings"], bos_token_id=None,
+        eos_token_id=None, pad_token_id=0,
+    )  # fmt: skip
     model = LlamaForCausalLM(config).eval()
     model.load_state_dict(weights, strict=True)
     mask = torch.ones_like(prompts)
-
-    def run():
-        return model.generate(prompts, attention_mask=mask, do_sample=False, max_new_tokens=NEW, min_new_tokens=NEW)[:, START:]
-
-    return run
+    limits = dict(max_new_tokens=count, min_new_tokens=count)
+    return lambda: model.generate(prompts, attention_mask=mask, do_sample=False, **limits)[:, prompts.shape[1]:]
 
 
-def loop():
-    w = weights
-    length = START + NEW
-    angles = torch.arange(length)[:, None] * c["ropeBase"] ** (-torch.arange(0, D // 2) * 2.0 / D)
+def with_loop(c, w, prompts, count):
+    batch, start = prompts.shape
+    width, heads, groups, n_layers, eps = c["width"], c["heads"], c["kvHeads"], c["layers"], c["normEpsilon"]
+    d = width // heads
+    length = start + count
+    angles = torch.arange(length)[:, None] * c["ropeBase"] ** (-torch.arange(0, d // 2) * 2.0 / d)
     cos, sin = angles.cos(), angles.sin()
     layers = []
-    for i in range(L):
+    for i in range(n_layers):
         at = f"model.layers.{i}."
         attn, mlp = at + "self_attn.", at + "mlp."
         layers.append((
@@ -64,8 +57,8 @@ def loop():
         ))
     embed, norm = w["model.embed_tokens.weight"], w["model.norm.weight"]
     head = w.get("lm_head.weight", embed)
-    keys = torch.zeros(L, B, KV, length, D)
-    values = torch.zeros(L, B, KV, length, D)
+    keys = torch.zeros(n_layers, batch, groups, length, d)
+    values = torch.zeros(n_layers, batch, groups, length, d)
 
     def rotate(x, cos, sin):
         a, b = x.chunk(2, -1)
@@ -76,22 +69,21 @@ def loop():
         x = F.embedding(ids, embed)
         turn = cos[at:at + n], sin[at:at + n]
         for i, (n1, qkv, o, n2, gate_up, down) in enumerate(layers):
-            q, k, v = F.linear(F.rms_norm(x, (C,), n1, EPS), qkv).split([C, KV * D, KV * D], -1)
-            q, k, v = (t.view(B, n, -1, D).transpose(1, 2) for t in (q, k, v))
+            parts = F.linear(F.rms_norm(x, (width,), n1, eps), qkv).split([width, groups * d, groups * d], -1)
+            q, k, v = (t.view(batch, n, -1, d).transpose(1, 2) for t in parts)
             keys[i, :, :, at:at + n] = rotate(k, *turn)
             values[i, :, :, at:at + n] = v
             y = F.scaled_dot_product_attention(
-                rotate(q, *turn), keys[i, :, :, :at + n], values[i, :, :, :at + n], is_causal=n > 1, enable_gqa=KV != H)
-            x = x + F.linear(y.transpose(1, 2).reshape(B, n, C), o)
-            gate, up = F.linear(F.rms_norm(x, (C,), n2, EPS), gate_up).chunk(2, -1)
+                rotate(q, *turn), keys[i, :, :, :at + n], values[i, :, :, :at + n], is_causal=n > 1, enable_gqa=groups != heads)
+            x = x + F.linear(y.transpose(1, 2).reshape(batch, n, width), o)
+            gate, up = F.linear(F.rms_norm(x, (width,), n2, eps), gate_up).chunk(2, -1)
             x = x + F.linear(F.silu(gate) * up, down)
-        return F.linear(F.rms_norm(x[:, -1], (C,), norm, EPS), head)
+        return F.linear(F.rms_norm(x[:, -1], (width,), norm, eps), head)
 
     def run():
-        out = torch.empty(B, NEW, dtype=torch.long)
-        ids = prompts
-        at = 0
-        for t in range(NEW):
+        out = torch.empty(batch, count, dtype=torch.long)
+        ids, at = prompts, 0
+        for t in range(count):
             logits = forward(ids, at)
             at += ids.shape[1]
             out[:, t] = logits.argmax(-1)
@@ -101,11 +93,19 @@ def loop():
     return run
 
 
-with torch.inference_mode():
-    generate = transformers_generate() if mode == "transformers" else loop()
-    print("ready", flush=True)
+def main():
+    runs = {}
     for line in sys.stdin:
-        start = time.perf_counter()
-        tokens = generate()
-        ms = (time.perf_counter() - start) * 1e3
-        print(json.dumps({"ms": ms, "tokens": tokens.tolist()}), flush=True)
+        asked = json.loads(line)
+        if "run" in asked:
+            start = time.perf_counter()
+            tokens = runs[asked["run"]]()
+            print(json.dumps({"ms": (time.perf_counter() - start) * 1e3, "tokens": tokens.tolist()}), flush=True)
+        else:
+            given = asked["config"], load_file(asked["weights"]), torch.tensor(asked["prompts"]), asked["tokens"]
+            runs = {"transformers": with_transformers(*given), "loop": with_loop(*given)}
+            print("{}", flush=True)
+
+
+with torch.inference_mode():
+    main()

@@ -412,6 +412,30 @@ describe('generation', () => {
         if (options.temperature === 0) await checkGreedy(model, prompts[i], { ...g, hidden: undefined });
       }
     }
+    // Several greedy tokens come from one run; rows that end within it end there, and the events keep their order.
+    const [free] = await generate(model, prompts, { temperature: 0, maxNewTokens: 45 });
+    const events: TokenEvent[] = [];
+    const ends = { temperature: 0, maxNewTokens: 41, stop: [free.tokens[5]] };
+    const cut = await generate(frozen, prompts, { ...ends, onToken: (e) => events.push(e) });
+    const expected: TokenEvent[] = [];
+    const slow = await generate(model, prompts, { ...ends, onToken: (e) => expected.push(e) });
+    assert.deepEqual(
+      cut.map(({ tokens, finish }) => [tokens, finish]),
+      slow.map(({ tokens, finish }) => [tokens, finish]),
+    );
+    assert.equal(cut[0].finish, 'stop');
+    assert.deepEqual(
+      events.map((e) => [e.row, e.index, e.token]),
+      expected.map((e) => [e.row, e.index, e.token]),
+    );
+    const long = await generate(frozen, [promptOf(90), promptOf(3)], { temperature: 0 });
+    assert.deepEqual(
+      long.map((g) => [g.tokens.length, g.finish]),
+      [
+        [6, 'max-length'],
+        [93, 'max-length'],
+      ],
+    );
     const [unadapted] = await generate(base, prompts, { temperature: 0, ...wanted });
     assert.notDeepEqual((await generate(frozen, prompts, { temperature: 0, ...wanted }))[0].tokens, unadapted.tokens);
     await assert.rejects(generate(frozen, prompts, { device: 'tfjs' }), /device unset, .* got tfjs/);
