@@ -68,7 +68,8 @@ async function randomDecoder(rng: Random): Promise<Decoder> {
       textEncoder,
       unet,
       vae,
-      scheduler: noiseSchedule(),
+      // StableDiffusionPipeline sets an offset of 1 where there is none.
+      scheduler: noiseSchedule({ stepsOffset: 1 }),
       sampling: { sampler: 'ddim', steps: STEPS, guidanceScale: GUIDANCE },
     },
   };
