@@ -160,6 +160,8 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
   // by the input: the transposed convolution; by the weights: one product a kernel position
   conv: ({ dy, x: [a, w], p }) => [
     () => {
+      const mirrored = mirroredConv(dy, w, p);
+      if (mirrored) return mirrored;
       const outputPadding = p.strides.map((s, i) => {
         const n = p.strides.length;
         const reached =
@@ -284,6 +286,23 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
     return [null, ...inputs.map((_, i) => () => all()[i])];
   },
 };
+
+/**
+ * With stride 1 the transposed convolution is a convolution with the weights mirrored and their channels exchanged, which the
+ * runtime computes faster. Null where it is none.
+ */
+function mirroredConv(dy: Tensor, w: Tensor, p: ConvParams): Tensor | null {
+  const [outputs, inputs, ...kernel] = w.shape;
+  const n = kernel.length;
+  const pads = p.pads.map((pad, i) => p.dilations[i % n] * (kernel[i % n] - 1) - pad);
+  if (p.strides.some((s) => s !== 1) || pads.some((pad) => pad < 0)) return null;
+  const exchanged = w
+    .reshape([p.group, outputs / p.group, inputs, ...kernel])
+    .transpose([0, 2, 1, ...range(n).map((i) => i + 3)])
+    .reshape([p.group * inputs, outputs / p.group, ...kernel]);
+  const mirrored = kernel.reduce((t, k, i) => (k > 1 ? t.flip(i + 2) : t), exchanged);
+  return dy.conv(mirrored, { ...p, pads });
+}
 
 /**
  * A transposed convolution whose outputPadding may reach or pass the stride (the input had entries no window

@@ -6,7 +6,9 @@
 import { z } from 'zod';
 import { ArgumentError, ShapeError } from '../errors';
 import { showShape } from '../graph/shape';
+import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
+import { treeMap } from '../graph/tree';
 import { conv2d, conv2dInit } from '../nn/conv';
 import type { ConvLayerParams } from '../nn/conv';
 import { groupNorm, groupNormInit } from '../nn/norm';
@@ -15,6 +17,7 @@ import { resampleInit, resBlock, resBlockInit, upsample } from '../nn/res-block'
 import type { ResampleParams, ResBlockParams } from '../nn/res-block';
 import { crossAttention, crossAttentionInit } from '../nn/spatial-transformer';
 import type { CrossAttentionParams } from '../nn/spatial-transformer';
+import { filled } from '../nn/init';
 import type { Noise } from '../nn/init';
 
 const count = z.number().int().positive();
@@ -89,7 +92,11 @@ export type AutoencoderParams = {
   post_quant_conv?: ConvLayerParams;
 };
 
-/** Weights as PyTorch's layers draw them. */
+/**
+ * Weights that a short training gets far with. Differences from PyTorch's defaults, which diffusers keeps: 1. convolutions
+ * keep the variance of what they read (times sqrt(3)), so that the sample arrives at the other end; 2. residual branches begin
+ * at zero; 3. latents begin with little noise (log-variance about -6).
+ */
 export function autoencoderInit(rng: Noise, c: AutoencoderConfig): AutoencoderParams {
   const channels = c.blockOutChannels;
   if (channels.some((n) => n % c.normNumGroups))
@@ -113,7 +120,13 @@ export function autoencoderInit(rng: Noise, c: AutoencoderConfig): AutoencoderPa
       : {}),
   });
   const reversed = [...channels].reverse();
-  return {
+  const moments = 2 * c.latentChannels;
+  const quiet = ({ weight }: ConvLayerParams): ConvLayerParams => ({
+    weight,
+    bias: tensor(Float32Array.from({ length: moments }, (_, i) => (i < c.latentChannels ? 0 : -6))),
+  });
+  const encoderOut = conv2dInit(rng, widest, moments, 3);
+  const params: AutoencoderParams = {
     encoder: {
       conv_in: conv2dInit(rng, c.inChannels, channels[0], 3),
       down_blocks: channels.map((n, i) => ({
@@ -122,7 +135,7 @@ export function autoencoderInit(rng: Noise, c: AutoencoderConfig): AutoencoderPa
       })),
       mid_block: mid(),
       conv_norm_out: groupNormInit(widest),
-      conv_out: conv2dInit(rng, widest, 2 * c.latentChannels, 3),
+      conv_out: c.useQuantConv ? encoderOut : quiet(encoderOut),
     },
     decoder: {
       conv_in: conv2dInit(rng, c.latentChannels, widest, 3),
@@ -134,9 +147,18 @@ export function autoencoderInit(rng: Noise, c: AutoencoderConfig): AutoencoderPa
       conv_norm_out: groupNormInit(channels[0]),
       conv_out: conv2dInit(rng, channels[0], c.outChannels, 3),
     },
-    ...(c.useQuantConv ? { quant_conv: conv2dInit(rng, 2 * c.latentChannels, 2 * c.latentChannels, 1) } : {}),
+    ...(c.useQuantConv ? { quant_conv: quiet(conv2dInit(rng, moments, moments, 1)) } : {}),
     ...(c.usePostQuantConv ? { post_quant_conv: conv2dInit(rng, c.latentChannels, c.latentChannels, 1) } : {}),
   };
+  return treeMap(params, (t, path) => {
+    if (path.includes('.conv2.')) return filled(t.shape, 0);
+    if (t.rank !== 4) return t;
+    const values = t.storage!.hostValues as Float32Array;
+    return tensor(
+      values.map((v) => v * Math.sqrt(3)),
+      { shape: t.shape },
+    );
+  });
 }
 
 const EPSILON = 1e-6;

@@ -19,13 +19,41 @@ const M1 = 0xcd9e8d57;
 const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
-/** The high and low words of a 32 x 32 bit product. */
-function multiply(a: number, b: number): [number, number] {
-  const low = Math.imul(a, b) >>> 0;
-  const [ah, al, bh, bl] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
+/** The high word of a product of 32 x 32 bits. */
+function high(a: number, b: number): number {
+  const ah = a >>> 16;
+  const al = a & 0xffff;
+  const bh = b >>> 16;
+  const bl = b & 0xffff;
   const middle = ah * bl + ((al * bl) >>> 16);
   const other = (middle & 0xffff) + al * bh;
-  return [(ah * bh + Math.floor(middle / 65536) + Math.floor(other / 65536)) >>> 0, low];
+  return (ah * bh + (middle - (middle & 0xffff)) / 65536 + (other - (other & 0xffff)) / 65536) >>> 0;
+}
+
+/** Ten rounds of Philox on a counter of four words with a key of two, into `out`. */
+function philoxInto(out: Uint32Array, counter: readonly number[] | Uint32Array, key: readonly number[]): void {
+  let c0 = counter[0];
+  let c1 = counter[1];
+  let c2 = counter[2];
+  let c3 = counter[3];
+  let k0 = key[0];
+  let k1 = key[1];
+  for (let round = 0; round < 10; round++) {
+    const h0 = high(M0, c0);
+    const h1 = high(M1, c2);
+    const l1 = Math.imul(M1, c2) >>> 0;
+    const l0 = Math.imul(M0, c0) >>> 0;
+    c0 = (h1 ^ c1 ^ k0) >>> 0;
+    c1 = l1;
+    c2 = (h0 ^ c3 ^ k1) >>> 0;
+    c3 = l0;
+    k0 = (k0 + W0) >>> 0;
+    k1 = (k1 + W1) >>> 0;
+  }
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
 }
 
 /** Ten rounds of Philox on a counter of four words with a key of two. */
@@ -33,21 +61,15 @@ export function philox(
   counter: readonly [number, number, number, number],
   key: readonly [number, number],
 ): [number, number, number, number] {
-  let [c0, c1, c2, c3] = counter;
-  let [k0, k1] = key;
-  for (let round = 0; round < 10; round++) {
-    const [h0, l0] = multiply(M0, c0);
-    const [h1, l1] = multiply(M1, c2);
-    [c0, c1, c2, c3] = [(h1 ^ c1 ^ k0) >>> 0, l1, (h0 ^ c3 ^ k1) >>> 0, l0];
-    k0 = (k0 + W0) >>> 0;
-    k1 = (k1 + W1) >>> 0;
-  }
-  return [c0, c1, c2, c3];
+  const out = new Uint32Array(4);
+  philoxInto(out, counter, key);
+  return [out[0], out[1], out[2], out[3]];
 }
 
 export class Random {
   private drawn = 0;
-  private block: readonly number[] = [];
+  private readonly block = new Uint32Array(4);
+  private readonly counter = new Uint32Array(4);
   private blockNumber = -1;
   private readonly key: readonly [number, number];
 
@@ -71,7 +93,9 @@ export class Random {
   uint32(): number {
     const block = Math.floor(this.drawn / 4);
     if (block !== this.blockNumber) {
-      this.block = philox([block >>> 0, Math.floor(block / 2 ** 32), 0, 0], this.key);
+      this.counter[0] = block >>> 0;
+      this.counter[1] = Math.floor(block / 2 ** 32);
+      philoxInto(this.block, this.counter, this.key);
       this.blockNumber = block;
     }
     return this.block[this.drawn++ & 3];
