@@ -7,6 +7,7 @@ import './omniagent/data';
 import './omniagent/stage0-audio';
 import './omniagent/stage0-backbone';
 import './omniagent/stage0-encoder';
+import './omniagent/stage0-image';
 import './omniagent/stage1-encode';
 import './omniagent/stage2-decode';
 import './omniagent/stage3-sft';
