@@ -70,8 +70,8 @@ export async function benchGeneration(
           loop: [] as number[],
         };
         let apart = 0;
-        // A quarter of the rounds for the largest: a round of it takes as long as all of the smallest.
-        const count = Math.max(3, config.width * rows > 8192 ? rounds >> 2 : rounds);
+        // A quarter of the rounds for the largest, whose rounds take long.
+        const count = Math.max(3, config.width >= 512 ? rounds >> 2 : rounds);
         for (let round = -1; round < count; round++) {
           const found: number[][][] = [];
           for (const [name, m] of [
