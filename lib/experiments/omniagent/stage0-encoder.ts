@@ -53,7 +53,7 @@ const sizes: Record<Exclude<Profile, 'paper'>, EncoderConfig> = {
   },
   laptop: {
     model: imageBindSchema.parse(imageBindSizes.laptop),
-    optimizer: optimizer({ learningRate: 2e-3, batchSize: 96, steps: 700, checkpointEvery: 100 }),
+    optimizer: optimizer({ learningRate: 1.5e-3, batchSize: 96, steps: 700, checkpointEvery: 100 }),
     groups: 640,
     groupSize: 8,
     paraphraseShare: 0.25,
