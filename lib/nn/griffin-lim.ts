@@ -152,13 +152,13 @@ export function inverseMelWeights(config: MelConfig): Float64Array {
 
 /**
  * Log-mel frames [B, frames, mels] (of `logMelSpectrogram`) -> magnitudes [B, frames, nFft / 2 + 1] by the pseudo-inverse,
- * negative ones set to 0.
+ * negative ones set to 0. The floor is taken off first: a band at the floor is silent.
  */
 export function melToMagnitudes(mel: Tensor, config: MelConfig): Tensor {
-  const { mean = 0, deviation = 1, log = 'ln', power = 1, mels } = config;
+  const { mean = 0, deviation = 1, log = 'ln', power = 1, floor = 1e-5, mels } = config;
   const bins = config.nFft / 2 + 1;
   const logs = mean === 0 && deviation === 1 ? mel : mel.mul(deviation).add(mean);
-  const bands = (log === 'log10' ? logs.mul(Math.LN10) : logs).exp();
+  const bands = (log === 'log10' ? logs.mul(Math.LN10) : logs).exp().sub(floor).maximum(0);
   const { dtype } = mel;
   const inverse = constant({
     dtype,

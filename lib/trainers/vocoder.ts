@@ -2,7 +2,9 @@
  * Training of the vocoder (Kong et al. 2020, HiFi-GAN, section 2.3) by its spectral losses: the distance of log-mel
  * spectrograms, and the multi-resolution STFT loss of Parallel WaveGAN (Yamamoto et al. 2020) in place of the discriminators.
  *
- * Differences: 1. no discriminators: they need far more steps than a small profile has. 2. Both losses count alike.
+ *   L = lambda_mel mel_distance + lambda_sc spectral_convergence + log_magnitude,  lambda_mel = 45 as in HiFi-GAN
+ *
+ * Differences: 1. no discriminators: they need far more steps than a small profile has.
  *
  * Logged: loss, mel_distance, spectral_convergence, log_magnitude, grad_norm (before clipping), learning_rate, and what
  * `evaluate` returns.
@@ -38,6 +40,13 @@ export interface VocoderOptions {
   /** Frames of the pieces that a step sees. */
   segmentFrames: number;
   resolutions: readonly StftConfig[];
+  /** lambda_mel, default 45. */
+  melWeight?: number;
+  /**
+   * lambda_sc, default 1. As a squared error it favours waveforms that are too quiet wherever phases cannot be foretold; 0 keeps
+   * the loudness.
+   */
+  convergenceWeight?: number;
   /** Added to powers under the STFT loss's logarithms; default 1e-7. */
   epsilon?: number;
   evaluate?: (params: VocoderParams, step: number) => Promise<TrainMetrics>;
@@ -49,7 +58,7 @@ export interface VocoderOptions {
 type Segments = { mel: Tensor; wave: Tensor; excitation?: Tensor };
 
 export async function trainVocoder(context: TrainContext, o: VocoderOptions): Promise<VocoderParams> {
-  const { model, mel, optimizer, device } = o;
+  const { model, mel, optimizer, device, melWeight = 45, convergenceWeight = 1 } = o;
   const rng = new Random(o.seed, 'vocoder');
   const params = vocoderInit(rng.stream('init'), model);
   const draw = await segmentMaker(rng.stream('segments'), o);
@@ -58,7 +67,9 @@ export async function trainVocoder(context: TrainContext, o: VocoderOptions): Pr
     const y = vocoder(p, model, x.mel, x.excitation);
     const stft = multiResolutionStft(y, x.wave, { resolutions: o.resolutions, epsilon: o.epsilon });
     const distance = melDistance(y, x.wave, mel);
-    return { loss: distance.add(stft.loss), mel_distance: distance, ...stft.metrics };
+    const { spectral_convergence: convergence, log_magnitude: magnitude } = stft.metrics;
+    const weighted = convergenceWeight ? magnitude.add(convergence.mul(convergenceWeight)) : magnitude;
+    return { loss: distance.mul(melWeight).add(weighted), mel_distance: distance, ...stft.metrics };
   };
   const step = jit(
     (p: VocoderParams, s: AdamWState<VocoderParams>, x: Segments, scalars: AdamWScalars<Tensor>) => {

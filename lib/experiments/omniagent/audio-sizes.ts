@@ -78,7 +78,7 @@ const laptop: AudioSizes = {
   emaDecay: 0.99,
   vocoderSounds: 64,
   segmentFrames: 16,
-  vocoder: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 100, betas: [0.9, 0.99], checkpointEvery: 50 }),
+  vocoder: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 80, betas: [0.9, 0.99], checkpointEvery: 40 }),
   autoencoder: optimizer({ learningRate: 4e-3, batchSize: 16, steps: 300, warmupRatio: 0.05, checkpointEvery: 100 }),
   diffusion: optimizer({ learningRate: 3e-3, batchSize: 32, steps: 700, betas: [0.9, 0.99], checkpointEvery: 200 }),
 };

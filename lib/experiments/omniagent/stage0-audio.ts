@@ -89,6 +89,7 @@ export const stage0Audio = defineExperiment({
         ],
         // Magnitudes of the backgrounds' noise: what lies below is not asked for.
         epsilon: 0.01,
+        convergenceWeight: 0,
         seed,
         device,
       }),
