@@ -13,7 +13,8 @@ const folder = path.resolve(__dirname, '../../../tests/bench');
 
 /** The version of a Python package, or null where Python or the package is missing. */
 export function pythonVersion(name: string): string | null {
-  const found = spawnSync('python3', ['-c', `import ${name}; print(${name}.__version__)`], { encoding: 'utf8' });
+  const code = `from importlib.metadata import version; print(version('${name}'))`;
+  const found = spawnSync('python3', ['-c', code], { encoding: 'utf8' });
   return found.status === 0 ? found.stdout.trim() : null;
 }
 
