@@ -8,6 +8,7 @@ import './omniagent/stage0-audio';
 import './omniagent/stage0-backbone';
 import './omniagent/stage0-encoder';
 import './omniagent/stage0-image';
+import './omniagent/stage0-video';
 import './omniagent/stage1-encode';
 import './omniagent/stage2-decode';
 import './omniagent/stage3-sft';

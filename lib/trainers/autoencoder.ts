@@ -27,6 +27,8 @@ export interface AutoencoderOptions {
   model: AutoencoderConfig;
   optimizer: OptimizerConfig;
   loss?: AutoencoderLossOptions;
+  /** Parameters to begin with instead of drawn ones: host values, which training takes over. */
+  start?: AutoencoderParams;
   /** Channels, height, width of a sample. */
   shape: readonly [number, number, number];
   /** The samples of step `i`, [batchSize, ...shape] flat, about -1 to 1: a function of the step's number. */
@@ -44,7 +46,7 @@ export async function trainAutoencoder(
 ): Promise<{ params: AutoencoderParams; config: AutoencoderConfig }> {
   const { model, optimizer, device } = o;
   const rng = new Random(o.seed, 'autoencoder');
-  const params = autoencoderInit(rng.stream('init'), model);
+  const params = o.start ?? autoencoderInit(rng.stream('init'), model);
   const factor = 2 ** (model.blockOutChannels.length - 1);
   const latentShape = [optimizer.batchSize, model.latentChannels, o.shape[1] / factor, o.shape[2] / factor];
   const latentSize = latentShape.reduce((a, b) => a * b);
