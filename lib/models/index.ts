@@ -67,3 +67,4 @@ export { encodeMedia, encodeTexts, loadEncoder, releaseEncoder, saveEncoder } fr
 export type { Encoded, EncodeOptions, JointEncoder } from './joint-encoder';
 export { vocoder, vocoderExcitation, vocoderHop, vocoderInit, vocoderSchema, vocoderSizes } from './vocoder';
 export type { VocoderBlockParams, VocoderConfig, VocoderParams } from './vocoder';
+export { withCopyingHeads } from './llama-copying';

@@ -9,6 +9,7 @@ import { valueAndGrad } from '../graph/grad';
 import { crossEntropy } from '../losses/cross-entropy';
 import { llama, llamaInit } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
+import { withCopyingHeads } from '../models/llama-copying';
 import { adamWInit } from '../nn/adamw';
 import type { AdamWScalars, AdamWState } from '../nn/adamw';
 import { Random } from '../nn/random';
@@ -27,6 +28,8 @@ export interface PretrainOptions {
   optimizer: OptimizerConfig;
   /** Predictions a window. */
   time: number;
+  /** Begin with heads that copy (models/llama-copying.ts). */
+  copyingHeads?: boolean;
   corpus: ArrayLike<number>;
   validation: ArrayLike<number>;
   seed: number;
@@ -36,7 +39,8 @@ export interface PretrainOptions {
 export async function pretrain(context: TrainContext, o: PretrainOptions): Promise<LlamaParams> {
   const { model, optimizer, time, device } = o;
   const rng = new Random(o.seed, 'pretrain');
-  const params = llamaInit(rng.stream('init'), model);
+  const plain = llamaInit(rng.stream('init'), model);
+  const params = o.copyingHeads ? withCopyingHeads(rng.stream('copying'), plain, model) : plain;
   const lossOf = (p: LlamaParams, b: TokenBatch): Tensor =>
     crossEntropy(llama(p, model, { ids: b.ids }), b.labels, b.mask).loss;
 

@@ -1,5 +1,6 @@
 /** The backbone's corpus: descriptions, captions of media codes, articles, sums, small conversations. */
 import { Random } from '../nn/random';
+import { captionOf } from './caption';
 import { formatChat } from './chat';
 import { describeObjects, describeThing } from './describe';
 import { YEARS } from './encyclopaedia';
@@ -7,7 +8,7 @@ import type { Encyclopaedia, Place } from './encyclopaedia';
 import { answerOf, askFact, drawFact, factKey, stateFact } from './facts';
 import { runJavaScript } from './javascript';
 import { COLOUR_WORDS, PLACE_WORDS, SHAPE_WORDS } from './lexicon';
-import { instructions } from './instructions';
+import { instructions, makeInstruction } from './instructions';
 import { codeSegment, showsMotion } from './media';
 import type { DocumentRecord } from './records';
 import { drawScene } from './scene';
@@ -106,23 +107,62 @@ const conversation: Maker = (book, split, random, w) => {
   }
 };
 
+/** A description, then the same scene again, in the same words or in others. */
+const retelling: Maker = (_, split, random, w) => {
+  const { objects } = drawScene(random, { split });
+  const same = random.uniform() < 0.6;
+  const first = describeObjects(objects, w);
+  const again = same ? describeObjects(objects, new Wording(random, w)) : describeObjects(objects, w);
+  return `${first}${w.pick(same ? [' Again: ', ' Yes: '] : [' In other words: ', ' That is: '])}${again}`;
+};
+
+/** Notes are written in a few fixed words, so that what has to be read in a text weighs more than how it is said. */
+const NOTE = [' In short: ', ' That is: ', ' Notes: '];
+
+/** A description, and what is in it. */
+const sceneNotes: Maker = (_, split, random, w) => {
+  const { objects } = drawScene(random, { split });
+  const motion = random.uniform() < 0.5;
+  return `${describeObjects(objects, w, { motion })}${w.pick(NOTE)}${captionOf(objects, { motion })}.`;
+};
+
+/** A request, and what is asked for: the fact or the numbers, the media in their order, the scene. */
+const requestNotes: Maker = (book, split, random, w) => {
+  const category = random.choice([
+    'text_to_multimodal',
+    'search_and_generate',
+    'code_and_explain',
+    'multi_step_creation',
+  ] as const);
+  // A family of its own: no sample of stage 3 is among them.
+  const { oracle, prompt } = makeInstruction(book, category, split, random.uint32(), 'corpus');
+  const notes: string[] = [];
+  const { fact, sum, plan, outputs, objects, emblem, motion } = oracle;
+  if (fact?.attribute === 'product') notes.push(`${fact.place}, ${fact.product}, ${fact.year}`);
+  else if (fact) notes.push(`${fact.place}, ${fact.attribute}`);
+  if (sum) notes.push(`${sum.kind} ${sum.numbers.join(' ')}`);
+  if (plan.length || outputs.length) notes.push((plan.length ? plan : outputs).join(', '));
+  if (emblem) notes.push('emblem');
+  else if (objects) notes.push(captionOf(objects, { motion }));
+  return `${prompt[0].content}${w.pick(NOTE)}${notes.join('; ')}.`;
+};
+
 const KINDS: Record<string, { share: number; make: Maker }> = {
-  description: {
-    share: 0.3,
-    make: (_, split, random, w) => describeObjects(drawScene(random, { split }).objects, w),
-  },
+  scene_notes: { share: 0.25, make: sceneNotes },
+  request_notes: { share: 0.2, make: requestNotes },
+  retelling: { share: 0.1, make: retelling },
   caption: {
-    share: 0.2,
+    share: 0.15,
     make: (_, split, random, w) => {
       const modality = random.choice(MODALITIES);
       const { objects } = drawScene(random, { split });
       return codeSegment(modality, objects) + describeObjects(objects, w, { motion: showsMotion(modality) });
     },
   },
-  article: { share: 0.15, make: (book, _, random, w) => article(random.choice(book.places), w) },
-  arithmetic: { share: 0.1, make: (_book, _split, random, w) => arithmetic(random, w) },
+  article: { share: 0.03, make: (book, _, random, w) => article(random.choice(book.places), w) },
+  arithmetic: { share: 0.02, make: (_book, _split, random, w) => arithmetic(random, w) },
   program: {
-    share: 0.1,
+    share: 0.13,
     make: (_, split, random, w) => {
       let sum = drawSum(random);
       while (splitOf(sumKey(sum)) !== split) sum = drawSum(random);
@@ -131,7 +171,7 @@ const KINDS: Record<string, { share: number; make: Maker }> = {
       return `To find ${nameSum(sum, w)}: ${code} gives ${run.ok ? run.value : run.error}. ${explainSum(sum, w).join(' ')}`;
     },
   },
-  conversation: { share: 0.15, make: conversation },
+  conversation: { share: 0.12, make: conversation },
 };
 const NAMES = Object.keys(KINDS);
 const SHARES = NAMES.map((name) => KINDS[name].share);

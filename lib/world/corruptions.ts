@@ -24,6 +24,8 @@ interface Case {
   category: Category;
   oracle: Oracle;
   draft: Draft;
+  /** The user's wording. */
+  asked: Wording;
   random: Random;
 }
 
@@ -77,12 +79,12 @@ const TABLE: Record<CorruptionName, Corruption> = {
   wrong_attribute: {
     weight: 1,
     applies: (o) => o.objects !== null || o.answer !== null,
-    make: ({ category, oracle, random }) => {
+    make: ({ category, oracle, asked, random }) => {
       const inScene = oracle.objects !== null && (oracle.answer === null || random.uniform() < 0.6);
       const changed = inScene
         ? { ...oracle, objects: changeAttribute(random, oracle.objects ?? [], oracle.motion) }
         : { ...oracle, answer: otherAnswer(oracle.answer ?? '', random) };
-      return composeAnswer(category, changed, new Wording(random));
+      return composeAnswer(category, changed, new Wording(random, asked));
     },
   },
   missing_modality: {
@@ -115,11 +117,11 @@ const TABLE: Record<CorruptionName, Corruption> = {
   malformed_call: {
     weight: 2,
     applies: (o) => o.tool !== null,
-    make: ({ draft, oracle, random }) => {
+    make: ({ draft, oracle, asked, random }) => {
       const json = draft.call?.json ?? '';
       let broken = json;
       while (parseCall(broken).call) broken = random.choice(DAMAGES)(json, random);
-      const wording = new Wording(random);
+      const wording = new Wording(random, asked);
       // What only the search could tell stays unknown.
       const caption =
         oracle.objects && !oracle.emblem ? describeObjects(oracle.objects, wording, { motion: oracle.motion }) : '';
@@ -134,8 +136,8 @@ const TABLE: Record<CorruptionName, Corruption> = {
   wrong_call: {
     weight: 2,
     applies: (o) => o.tool !== null,
-    make: ({ book, category, oracle, random }) => {
-      const wording = new Wording(random);
+    make: ({ book, category, oracle, asked, random }) => {
+      const wording = new Wording(random, asked);
       for (;;) {
         // Asks for something else, and takes what comes for the answer.
         const fact = oracle.fact && drawFact(book, random);

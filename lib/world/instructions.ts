@@ -35,6 +35,8 @@ export interface Instruction {
   /** The reference response, and its turns. */
   draft: Draft;
   response: Message[];
+  /** The user's wording, which responses echo. */
+  asked: Wording;
   /** Entropy of the response's wording, in nats: no model's summed loss on such responses can be lower on average. */
   nats: number;
 }
@@ -226,9 +228,10 @@ export function makeInstruction(
   purpose = 'instruction',
 ): Instruction {
   const random = new Random(book.seed, `${purpose}/${split}/${category}/${index}`);
-  const request = drawRequest(book, category, split, random, new Wording(random));
+  const asked = new Wording(random);
+  const request = drawRequest(book, category, split, random, asked);
   const { oracle, content, media, inputs } = request;
-  const wording = new Wording(random);
+  const wording = new Wording(random, asked);
   const draft = composeAnswer(category, oracle, wording);
   const response = renderDraft(draft);
   const outputs = ['text' as const, ...oracle.outputs];
@@ -257,7 +260,7 @@ export function makeInstruction(
     tool_calls: call ? [{ ...call, result: draft.call?.result ?? '' }] : [],
     oracle,
   };
-  return { record, oracle, prompt: [{ role: 'user', content }], draft, response, nats: wording.nats };
+  return { record, oracle, prompt: [{ role: 'user', content }], draft, response, asked, nats: wording.nats };
 }
 
 /** Samples `start` to `start + count - 1` of a split, the six categories by turns. */

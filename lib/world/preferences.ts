@@ -17,12 +17,18 @@ import { Wording } from './wording';
 
 /** Pair `index` of a category and split: a pure function of the encyclopaedia's seed and these. */
 export function makePreference(book: Encyclopaedia, category: Category, split: Split, index: number): PreferenceRecord {
-  const { record, oracle, prompt, draft, response } = makeInstruction(book, category, split, index, 'preference');
+  const { record, oracle, prompt, draft, response, asked } = makeInstruction(
+    book,
+    category,
+    split,
+    index,
+    'preference',
+  );
   const random = new Random(book.seed, `corruption/${split}/${category}/${index}`);
   const corruption = drawCorruption(oracle, random);
   // Half of the rejected responses differ in wording as well, so that the pair cannot be told by its words alone.
-  const base = random.uniform() < 0.5 ? draft : composeAnswer(category, oracle, new Wording(random));
-  const rejected = renderDraft(corrupt(corruption, { book, category, oracle, draft: base, random }));
+  const base = random.uniform() < 0.5 ? draft : composeAnswer(category, oracle, new Wording(random, asked));
+  const rejected = renderDraft(corrupt(corruption, { book, category, oracle, draft: base, asked, random }));
   const [good, bad] = [scoreResponse(book, oracle, response), scoreResponse(book, oracle, rejected)];
   const blocks = [parseResponse(response).blocks, parseResponse(rejected).blocks];
   return {

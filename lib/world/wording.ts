@@ -7,13 +7,25 @@ import type { Random } from '../nn/random';
 export class Wording {
   /** Sum of -ln(probability) over the choices made so far, in nats. */
   nats = 0;
+  /** What was last picked of each list. */
+  private readonly picked = new Map<readonly unknown[], unknown>();
 
-  constructor(private readonly random: Random) {}
+  /**
+   * With `echo`, the wording of the one spoken to: of a list that it has picked from, the same is picked again (people who talk
+   * with each other come to use the same words: Pickering & Garrod 2004, "alignment").
+   */
+  constructor(
+    private readonly random: Random,
+    private readonly echo?: Wording,
+  ) {}
 
-  /** One of the list, each equally likely. */
+  /** One of the list, each equally likely; or what the other has picked. */
   pick<T>(list: readonly T[]): T {
+    if (this.echo?.picked.has(list)) return this.echo.picked.get(list) as T;
     this.nats += Math.log(list.length);
-    return this.random.choice(list);
+    const value = this.random.choice(list);
+    this.picked.set(list, value);
+    return value;
   }
 
   /** One of the list, by weight. */

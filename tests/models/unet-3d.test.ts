@@ -51,7 +51,7 @@ async function check<P>(
   const expected = stored.get(name)!.values;
   const step = jit((p: P, i: Record<string, Tensor>) => {
     const y = f(p, i);
-    const leaves: Record<string, Tensor> = { ...(flattenTree(p)), ...i };
+    const leaves: Record<string, Tensor> = { ...flattenTree(p), ...i };
     const keys = Object.keys(expected).filter((k) => k !== 'y');
     const grads = gradients(
       y,
@@ -158,8 +158,7 @@ describe('UNet for clips', () => {
     const config = unet3dConfigFrom(picture);
     const clip = unet3dFromUnet(rng, picture, params);
     await evaluate(...Object.values(flattenTree(clip)));
-    const shapes = (tree: unknown) =>
-      Object.entries(flattenTree(tree)).map(([k, t]) => [k, t.shape]);
+    const shapes = (tree: unknown) => Object.entries(flattenTree(tree)).map(([k, t]) => [k, t.shape]);
     assert.deepEqual(shapes(clip), shapes(unet3dInit(rng, config)));
     const sample = param('from.sample', [2, 3, 4, 4, 4]);
     const context = param('from.context', [2, 5, 6]);

@@ -34,11 +34,13 @@ describe('world: plans', () => {
 
   it('finds responses invalid that do not do what they plan', () => {
     let checked = 0;
-    for (const { oracle, draft, record } of evaluationSet(book)) {
+    for (const { oracle, draft, record, asked } of evaluationSet(book)) {
       if (!oracle.plan.length) continue;
       const broken = (name: Parameters<typeof corrupt>[0]) =>
         readPlan(
-          renderDraft(corrupt(name, { book, category: record.category, oracle, draft, random: new Random(1, name) })),
+          renderDraft(
+            corrupt(name, { book, category: record.category, oracle, draft, asked, random: new Random(1, name) }),
+          ),
         );
       for (const name of ['missing_modality', 'incomplete_block', 'extra_modality', 'malformed_call'] as const) {
         if (name === 'malformed_call' && !oracle.tool) continue;

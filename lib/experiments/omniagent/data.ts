@@ -20,13 +20,15 @@ import {
   instructions,
   makeEncyclopaedia,
   makeMediaCaption,
+  makeToolUse,
+  makeUnderstanding,
   preferences,
   SIGNALS,
   targetCaption,
   tokenizerTexts,
   toMessages,
 } from '../../world';
-import type { InstructionRecord, Message, Modality, Oracle, Split } from '../../world';
+import type { Encyclopaedia, Instruction, InstructionRecord, Message, Modality, Oracle, Split } from '../../world';
 import { packExamples, storedMedia } from './examples';
 import type { SceneExample } from './examples';
 import { profileSizes, worldSchema } from './sizes';
@@ -152,8 +154,8 @@ export const data = defineExperiment({
       await storeExamples(`decoding${suffix}`, decoding);
     }
 
-    const train = Array.from(instructions(book, 'train', world.instructions), (i) =>
-      encode(toMessages(i.record), i.record.media, i.oracle),
+    const train = Array.from(stage3Samples(book, world.instructions), ({ turns, media, oracle }) =>
+      encode(turns, media, oracle),
     );
     await storeExamples('instructions', train);
 
@@ -203,3 +205,30 @@ function slotTokens(tokenizer: Tokenizer, modality: Modality, slots: number): nu
   const [open, close] = [CHAT_TOKENS[modality], CHAT_TOKENS.mediaEnd].map((t) => tokenizer.id(t));
   return [open, ...new Array<number>(slots).fill(tokenizer.id(CHAT_TOKENS.slot)), close];
 }
+
+/**
+ * Stage 3's training samples: half conversations in the six categories, a quarter each questions on media and tool
+ * questions (the card's MAgenIT, Understanding and ToolBench).
+ */
+function* stage3Samples(
+  book: Encyclopaedia,
+  count: number,
+): Generator<{ turns: Message[]; media: InstructionRecord['media']; oracle: Pick<Oracle, 'objects' | 'motion'> }> {
+  const conversations = instructions(book, 'train', count);
+  for (let i = 0; i < count; i++) {
+    const other = Math.floor(i / 4);
+    if (i % 4 === 1) {
+      const { record, prompt, response } = makeUnderstanding(book.seed, 'train', other);
+      yield { turns: [...prompt, ...response], media: record.media, oracle: NO_TARGET };
+    } else if (i % 4 === 3) {
+      const { prompt, response } = makeToolUse(book, 'train', other);
+      yield { turns: [...prompt, ...response], media: {}, oracle: NO_TARGET };
+    } else {
+      const { record, oracle } = conversations.next().value as Instruction;
+      yield { turns: toMessages(record), media: record.media, oracle };
+    }
+  }
+}
+
+/** For responses that generate no media. */
+const NO_TARGET = { objects: null, motion: false };

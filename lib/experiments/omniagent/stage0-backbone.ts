@@ -12,10 +12,17 @@ export const backbone = defineExperiment({
   description: 'the language model, pre-trained on the corpus',
   module: __filename,
   parents: ['omniagent/data'],
-  schema: z.strictObject({ model: modelSchema, optimizer: optimizerSchema, time: z.number().int().positive() }),
+  schema: z.strictObject({
+    model: modelSchema,
+    optimizer: optimizerSchema,
+    time: z.number().int().positive(),
+    /** Begin with heads that copy (models/llama-copying.ts). */
+    copyingHeads: z.boolean(),
+  }),
   config: (profile) => {
     const { model, pretrain: optimizer, time } = profileSizes(profile);
-    return { model, optimizer, time };
+    // A corpus of minutes is too short for them to form.
+    return { model, optimizer, time, copyingHeads: profile !== 'gpu' };
   },
   async run(ctx) {
     const data = ctx.parent('omniagent/data');
