@@ -192,10 +192,16 @@ describe('world: samples', () => {
       assert.ok(doc.text.startsWith('<|begin|>') && doc.text.endsWith('<|end|>'), doc.text);
       assert.ok(!/undefined|error|NaN/.test(doc.text), doc.text);
     }
-    assert.deepEqual(
-      [...kinds].sort(),
-      ['arithmetic', 'article', 'caption', 'conversation', 'program', 'request_notes', 'retelling', 'scene_notes'],
-    );
+    assert.deepEqual([...kinds].sort(), [
+      'arithmetic',
+      'article',
+      'caption',
+      'conversation',
+      'program',
+      'request_notes',
+      'retelling',
+      'scene_notes',
+    ]);
   });
 });
 
