@@ -49,12 +49,20 @@ export async function loadDecoders(parent: (name: string) => Run): Promise<Recor
   return Object.fromEntries(list) as Record<Modality, Decoder>;
 }
 
+/** Encoded media by number, and the most states that one of them has. */
+export interface EncodedScenes {
+  get: (medium: number) => EncodedMedium;
+  length: number;
+  /** Of the widest states. */
+  width: number;
+}
+
 /** Renders and encodes media, as far as examples use them. */
 export async function encodeScenes(
   encoder: JointEncoder,
   { examples, media }: MediaExamples,
   options: { device?: string; onProgress?: (done: number, total: number) => void } = {},
-): Promise<(medium: number) => EncodedMedium> {
+): Promise<EncodedScenes> {
   const used = [...new Set(examples.flatMap((e) => e.media.map((m) => m.medium)))].sort((a, b) => a - b);
   const encoded = new Map<number, EncodedMedium>();
   // In pieces, so that rendered media do not pile up.
@@ -70,10 +78,16 @@ export async function encodeScenes(
     );
     options.onProgress?.(Math.min(at + 512, used.length), used.length);
   }
-  return (medium) => {
+  const get = (medium: number): EncodedMedium => {
     const found = encoded.get(medium);
     if (!found) throw new ArgumentError('encodeScenes', `medium ${medium} was not encoded`, 'encode its examples');
     return found;
+  };
+  const all = [...encoded.values()];
+  return {
+    get,
+    length: Math.max(0, ...all.map((e) => e.length)),
+    width: Math.max(0, ...all.map((e) => e.states.length / e.length)),
   };
 }
 
@@ -85,7 +99,7 @@ export async function fillExamples(
 ): Promise<TokenExample[]> {
   const store = await encodeScenes(model.encoder!, data, { device });
   const used = [...new Set(data.examples.flatMap((e) => e.media.map((m) => m.medium)))];
-  const vectors = await projectMedia(model.input!, used.map(store), device);
+  const vectors = await projectMedia(model.input!, used.map(store.get), device);
   const byMedium = new Map(used.map((medium, i) => [medium, vectors[i]]));
   return data.examples.map(({ ids, mask, media }) => ({
     ids,

@@ -52,10 +52,9 @@ export const stage1 = defineExperiment({
       await encodeScenes(encoder, held, { device, onProgress }),
     ];
     releaseEncoder(encoder);
-    const widths = held.media.map((m, i) => ({ m, e: heldStore(i) }));
     const inputConfig: InputProjectorConfig = {
       ...projector,
-      inWidth: Math.max(...widths.map(({ e }) => e.states.length / e.length)),
+      inWidth: store.width,
       modalities: MODALITIES.length,
       slots,
       outWidth: model.width,
@@ -64,7 +63,7 @@ export const stage1 = defineExperiment({
       maxLength: model.maxLength,
       slots,
       width: inputConfig.inWidth,
-      length: Math.max(...widths.map(({ e }) => e.length)),
+      length: Math.max(store.length, heldStore.length),
     };
 
     /** Captions of held-out media, greedily; and what they get right. */
@@ -74,7 +73,7 @@ export const stage1 = defineExperiment({
     ): Promise<{ texts: string[]; metrics: Record<string, number> }> => {
       const vectors = await projectMedia(
         { config: inputConfig, params },
-        examples.map((e) => heldStore(e.media[0].medium)),
+        examples.map((e) => heldStore.get(e.media[0].medium)),
         device,
       );
       const prompts = examples.map(({ ids, mask }, i) => ({
@@ -116,7 +115,7 @@ export const stage1 = defineExperiment({
       inputConfig,
       optimizer,
       examples: train.examples,
-      batch: { shape, store },
+      batch: { shape, store: store.get },
       seed,
       device,
       evaluate: async (parts, step) => {

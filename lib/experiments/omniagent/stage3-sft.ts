@@ -81,10 +81,10 @@ export const stage3 = defineExperiment({
       onProgress: (done, total) => ctx.progress(done, total),
     });
     const heldStore = await encodeScenes(encoder, evaluation, { device });
-    const length = Math.max(...evaluation.media.map((_, i) => heldStore(i).length));
+    const length = Math.max(store.length, heldStore.length);
     const shape = { maxLength: model.maxLength, slots: world.slots, width: input.config.inWidth, length };
     const captionTokens = captionTokensOf(decoders);
-    const batch = { shape, store, captionTokens };
+    const batch = { shape, store: store.get, captionTokens };
 
     const before = await measurePerplexities(data, base, model, { encoder, input }, device);
     // One of each modality, to be looked at while training goes on.
@@ -111,7 +111,7 @@ export const stage3 = defineExperiment({
         const metrics = await illustrate(
           ctx,
           decoders,
-          { ...options, batch: { ...batch, store: heldStore } },
+          { ...options, batch: { ...batch, store: heldStore.get } },
           few,
           `training/${step}`,
         );
