@@ -32,24 +32,24 @@ export interface RunDisplay {
   progress(options: { total: number; label: string; unit: string; initial: number }): ProgressBar;
 }
 
-/** Turns events into one bar for each experiment, and messages. Logged rows are for charts (watch.ts). */
+/** Turns events into a bar for each experiment (another one where it begins to count anew, to another total), and messages. Logged rows are for charts (watch.ts). */
 export function showOn(display: RunDisplay): OnProgress {
-  const bars = new Map<string, ProgressBar>();
+  const bars = new Map<string, { bar: ProgressBar; total: number }>();
   return (event) => {
     if (event.kind === 'message') return display.message(`${event.experiment}: ${event.text}`);
     if (event.kind === 'start' || event.kind === 'log') return;
-    let bar = bars.get(event.experiment);
+    const shown = bars.get(event.experiment);
     if (event.kind === 'progress') {
-      if (!bar) {
-        const { done, total, experiment } = event;
-        bar = display.progress({ total, label: experiment, unit: 'steps', initial: done });
-        bars.set(experiment, bar);
-      }
-      return bar.update(event.done, event.info);
+      const { done, total, experiment } = event;
+      if (shown?.total === total) return shown.bar.update(done, event.info);
+      shown?.bar.done();
+      const bar = display.progress({ total, label: experiment, unit: 'steps', initial: done });
+      bars.set(experiment, { bar, total });
+      return bar.update(done, event.info);
     }
     bars.delete(event.experiment);
-    if (event.error) bar?.fail(event.error);
-    else bar?.done();
+    if (event.error) shown?.bar.fail(event.error);
+    else shown?.bar.done();
   };
 }
 

@@ -19,6 +19,8 @@ describe('pipeline: progress', () => {
     onProgress({ kind: 'message', experiment: 'a', text: 'going on from step 30' });
     onProgress({ kind: 'progress', experiment: 'a', done: 31, total: 60, info: { loss: 1 } });
     onProgress({ kind: 'progress', experiment: 'b', done: 1, total: 2 });
+    onProgress({ kind: 'progress', experiment: 'b', done: 2, total: 2 });
+    onProgress({ kind: 'progress', experiment: 'b', done: 1, total: 5 });
     onProgress({ kind: 'end', experiment: 'a' });
     onProgress({ kind: 'end', experiment: 'b', error: new Error('NaN') });
     onProgress({ kind: 'end', experiment: 'c' });
@@ -27,6 +29,10 @@ describe('pipeline: progress', () => {
       'a 31/60',
       ['a', 31, { loss: 1 }],
       'b 1/2',
+      ['b', 1, undefined],
+      ['b', 2, undefined],
+      'b done',
+      'b 1/5',
       ['b', 1, undefined],
       'a done',
       'b failed: NaN',
