@@ -44,33 +44,36 @@ export type AudioSizes = z.infer<typeof audioSchema>;
 const optimizer = (c: z.input<typeof optimizerSchema>): z.infer<typeof optimizerSchema> => optimizerSchema.parse(c);
 
 const laptop: AudioSizes = {
-  scenes: 3000,
+  scenes: 6000,
   heldOut: 64,
   seconds: 1,
   sound: { mel: melConfigs.omniworldFine, patch: 8, vocoder: vocoderSizes.nano },
   vae: autoencoderSchema.parse({
     inChannels: 64,
     outChannels: 64,
-    latentChannels: 16,
-    blockOutChannels: [64],
+    latentChannels: 48,
+    blockOutChannels: [32, 64],
     layersPerBlock: 1,
     normNumGroups: 8,
     midBlockAddAttention: false,
     sampleSize: 8,
   }),
   klWeight: 1e-5,
-  textEncoder: { ...clipTextSizes.nano, numHiddenLayers: 2 },
+  textEncoder: { ...clipTextSizes.nano, numAttentionHeads: 4 },
+  // As for pictures: one resolution, all of whose blocks look at the caption.
   unet: unetConfig({
-    inChannels: 16,
-    outChannels: 16,
-    blockOutChannels: [48, 64],
+    inChannels: 48,
+    outChannels: 48,
+    blockOutChannels: [64],
+    downBlockTypes: ['CrossAttnDownBlock2D'],
+    upBlockTypes: ['CrossAttnUpBlock2D'],
     layersPerBlock: 1,
     crossAttentionDim: clipTextSizes.nano.hiddenSize,
-    attentionHeadDim: 2,
+    attentionHeadDim: 8,
     normNumGroups: 8,
-    sampleSize: 8,
+    sampleSize: 4,
   }),
-  scheduler: noiseSchedule({ predictionType: 'v_prediction', setAlphaToOne: false, stepsOffset: 1 }),
+  scheduler: noiseSchedule({ predictionType: 'v_prediction', timestepSpacing: 'trailing' }),
   sampling: { sampler: 'dpm-solver++', steps: 12, guidanceScale: 2 },
   length: clipTextSizes.nano.maxPositionEmbeddings,
   captionDropout: 0.1,
@@ -79,8 +82,8 @@ const laptop: AudioSizes = {
   vocoderSounds: 64,
   segmentFrames: 16,
   vocoder: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 80, betas: [0.9, 0.99], checkpointEvery: 40 }),
-  autoencoder: optimizer({ learningRate: 4e-3, batchSize: 16, steps: 300, warmupRatio: 0.05, checkpointEvery: 100 }),
-  diffusion: optimizer({ learningRate: 3e-3, batchSize: 32, steps: 700, betas: [0.9, 0.99], checkpointEvery: 200 }),
+  autoencoder: optimizer({ learningRate: 4e-3, batchSize: 16, steps: 1200, warmupRatio: 0.05, checkpointEvery: 300 }),
+  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 900, betas: [0.9, 0.99], checkpointEvery: 300 }),
 };
 
 const smoke: AudioSizes = {
@@ -90,7 +93,7 @@ const smoke: AudioSizes = {
   vocoderSounds: 16,
   segmentFrames: 8,
   vocoder: { ...laptop.vocoder, batchSize: 4, steps: 10 },
-  autoencoder: { ...laptop.autoencoder, batchSize: 8, steps: 50 },
+  autoencoder: { ...laptop.autoencoder, batchSize: 8, steps: 80 },
   diffusion: { ...laptop.diffusion, batchSize: 16, steps: 60 },
 };
 
