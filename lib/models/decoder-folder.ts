@@ -97,7 +97,9 @@ async function writeWeights(file: string, params: unknown): Promise<void> {
   await writeSafetensors(file, tensors, { format: 'pt' });
 }
 
-const vaeBlocks = ({ blockOutChannels }: DecoderConfig['vae']): object => ({
+const vaeBlocks = ({ blockOutChannels, patchSize }: DecoderConfig['vae']): object => ({
+  // diffusers' class has no patches: it is not told of none.
+  ...(patchSize === 1 ? { patch_size: undefined } : {}),
   down_block_types: blockOutChannels.map(() => 'DownEncoderBlock2D'),
   up_block_types: blockOutChannels.map(() => 'UpDecoderBlock2D'),
 });

@@ -68,3 +68,4 @@ export type { Encoded, EncodeOptions, JointEncoder } from './joint-encoder';
 export { vocoder, vocoderExcitation, vocoderHop, vocoderInit, vocoderSchema, vocoderSizes } from './vocoder';
 export type { VocoderBlockParams, VocoderConfig, VocoderParams } from './vocoder';
 export { withCopyingHeads } from './llama-copying';
+export { principalAutoencoder } from './vae-principal';

@@ -37,6 +37,8 @@ export const autoencoderSchema = z.strictObject({
   usePostQuantConv: z.boolean().default(true),
   /** What latents are multiplied by for the diffusion model: about 1 / their standard deviation. */
   scalingFactor: z.number().positive().default(0.18215),
+  /** Side of the squares of pixels that are channels of the first and last convolution; 1: none, as diffusers has it. */
+  patchSize: count.default(1),
   /** Height and width of the training samples; informative. */
   sampleSize: count.optional(),
 });
@@ -128,7 +130,7 @@ export function autoencoderInit(rng: Noise, c: AutoencoderConfig): AutoencoderPa
   const encoderOut = conv2dInit(rng, widest, moments, 3);
   const params: AutoencoderParams = {
     encoder: {
-      conv_in: conv2dInit(rng, c.inChannels, channels[0], 3),
+      conv_in: conv2dInit(rng, c.inChannels * c.patchSize ** 2, channels[0], 3),
       down_blocks: channels.map((n, i) => ({
         resnets: chain(channels[Math.max(i - 1, 0)], n, c.layersPerBlock),
         ...(i < last ? { downsamplers: [resampleInit(rng, n, n)] as [ResampleParams] } : {}),
@@ -145,7 +147,7 @@ export function autoencoderInit(rng: Noise, c: AutoencoderConfig): AutoencoderPa
         ...(i < last ? { upsamplers: [resampleInit(rng, n, n)] as [ResampleParams] } : {}),
       })),
       conv_norm_out: groupNormInit(channels[0]),
-      conv_out: conv2dInit(rng, channels[0], c.outChannels, 3),
+      conv_out: conv2dInit(rng, channels[0], c.outChannels * c.patchSize ** 2, 3),
     },
     ...(c.useQuantConv ? { quant_conv: quiet(conv2dInit(rng, moments, moments, 1)) } : {}),
     ...(c.usePostQuantConv ? { post_quant_conv: conv2dInit(rng, c.latentChannels, c.latentChannels, 1) } : {}),
@@ -183,7 +185,7 @@ export interface LatentDistribution {
 }
 
 /** How many times height and width shrink. */
-export const autoencoderFactor = (c: AutoencoderConfig): number => 2 ** (c.blockOutChannels.length - 1);
+export const autoencoderFactor = (c: AutoencoderConfig): number => c.patchSize * 2 ** (c.blockOutChannels.length - 1);
 
 /** x [B, inChannels, H, W], about -1 to 1 -> the distribution of its latents, unscaled. Throws ShapeError. */
 export function encodeLatents(p: AutoencoderParams, c: AutoencoderConfig, x: Tensor): LatentDistribution {
@@ -196,7 +198,7 @@ export function encodeLatents(p: AutoencoderParams, c: AutoencoderConfig, x: Ten
     );
   const { encoder } = p;
   const options = { groups: c.normNumGroups, epsilon: EPSILON };
-  let h = conv2d(encoder.conv_in, x, { padding: 1 });
+  let h = conv2d(encoder.conv_in, foldPatches(x, c.patchSize), { padding: 1 });
   for (const block of encoder.down_blocks) {
     for (const layer of block.resnets) h = resBlock(layer, h, options);
     // Zeros at the end only, unlike the UNet's step down.
@@ -224,5 +226,25 @@ export function decodeLatents(p: AutoencoderParams, c: AutoencoderConfig, latent
     if (block.upsamplers) h = upsample(block.upsamplers[0], h);
   }
   h = groupNorm(decoder.conv_norm_out, h, c.normNumGroups, EPSILON).silu();
-  return conv2d(decoder.conv_out, h, { padding: 1 });
+  return unfoldPatches(conv2d(decoder.conv_out, h, { padding: 1 }), c.patchSize);
+}
+
+/** [B, C, H, W] -> [B, C p², H / p, W / p]: the values of each square of pixels as channels (C, row, column). */
+function foldPatches(x: Tensor, p: number): Tensor {
+  if (p === 1) return x;
+  const [batch, channels, height, width] = x.shape;
+  return x
+    .reshape([batch, channels, height / p, p, width / p, p])
+    .transpose([0, 1, 3, 5, 2, 4])
+    .reshape([batch, channels * p * p, height / p, width / p]);
+}
+
+/** The inverse. */
+function unfoldPatches(x: Tensor, p: number): Tensor {
+  if (p === 1) return x;
+  const [batch, channels, rows, columns] = x.shape;
+  return x
+    .reshape([batch, channels / (p * p), p, p, rows, columns])
+    .transpose([0, 1, 4, 2, 5, 3])
+    .reshape([batch, channels / (p * p), rows * p, columns * p]);
 }

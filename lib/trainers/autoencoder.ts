@@ -10,7 +10,7 @@ import { tensor } from '../graph/tensor';
 import { valueAndGrad } from '../graph/grad';
 import { autoencoderLoss } from '../losses/autoencoder';
 import type { AutoencoderLossOptions } from '../losses/autoencoder';
-import { autoencoderInit, decodeLatents, encodeLatents, sampleLatents } from '../models/vae';
+import { autoencoderFactor, autoencoderInit, decodeLatents, encodeLatents, sampleLatents } from '../models/vae';
 import type { AutoencoderConfig, AutoencoderParams } from '../models/vae';
 import { adamWInit } from '../nn/adamw';
 import type { AdamWScalars, AdamWState } from '../nn/adamw';
@@ -47,7 +47,7 @@ export async function trainAutoencoder(
   const { model, optimizer, device } = o;
   const rng = new Random(o.seed, 'autoencoder');
   const params = o.start ?? autoencoderInit(rng.stream('init'), model);
-  const factor = 2 ** (model.blockOutChannels.length - 1);
+  const factor = autoencoderFactor(model);
   const latentShape = [optimizer.batchSize, model.latentChannels, o.shape[1] / factor, o.shape[2] / factor];
   const latentSize = latentShape.reduce((a, b) => a * b);
   const samples = (i: number): Tensor => tensor(o.batch(i), { shape: [optimizer.batchSize, ...o.shape] });

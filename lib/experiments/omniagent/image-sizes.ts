@@ -18,6 +18,8 @@ export const imageSchema = z.strictObject({
   /** Height and width in pixels. */
   side: count,
   vae: autoencoderSchema,
+  /** Samples whose principal components the autoencoder begins with; 0: it begins at random. */
+  principalSamples: z.number().int().min(0),
   klWeight: z.number().min(0),
   textEncoder: clipTextSchema,
   unet: unetSchema,
@@ -44,19 +46,23 @@ const laptop: ImageSizes = {
   vae: autoencoderSchema.parse({
     inChannels: 3,
     outChannels: 3,
-    latentChannels: 24,
-    blockOutChannels: [8, 16, 32, 64],
+    patchSize: 8,
+    latentChannels: 32,
+    blockOutChannels: [64],
     layersPerBlock: 1,
     normNumGroups: 4,
     midBlockAddAttention: false,
+    useQuantConv: false,
+    usePostQuantConv: false,
     sampleSize: 32,
   }),
+  principalSamples: 500,
   klWeight: 1e-5,
   textEncoder: { ...clipTextSizes.nano, numAttentionHeads: 4 },
   // One resolution, all of whose blocks look at the caption: with a second one below, places were not learned in this time.
   unet: unetConfig({
-    inChannels: 24,
-    outChannels: 24,
+    inChannels: 32,
+    outChannels: 32,
     blockOutChannels: [64],
     downBlockTypes: ['CrossAttnDownBlock2D'],
     upBlockTypes: ['CrossAttnUpBlock2D'],
@@ -72,8 +78,8 @@ const laptop: ImageSizes = {
   captionDropout: 0.1,
   paraphraseOneIn: 8,
   emaDecay: 0.99,
-  autoencoder: optimizer({ learningRate: 4e-3, batchSize: 16, steps: 700, checkpointEvery: 175 }),
-  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 700, checkpointEvery: 200 }),
+  autoencoder: optimizer({ learningRate: 1e-3, batchSize: 32, steps: 150, warmupRatio: 0.1, checkpointEvery: 75 }),
+  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 800, checkpointEvery: 200 }),
 };
 
 const smoke: ImageSizes = {
@@ -81,8 +87,9 @@ const smoke: ImageSizes = {
   scenes: 600,
   heldOut: 16,
   sampling: { ...laptop.sampling, steps: 6 },
-  autoencoder: { ...laptop.autoencoder, steps: 90 },
-  diffusion: { ...laptop.diffusion, batchSize: 32, steps: 40 },
+  principalSamples: 150,
+  autoencoder: { ...laptop.autoencoder, steps: 15 },
+  diffusion: { ...laptop.diffusion, batchSize: 32, steps: 60 },
 };
 
 const gpu: ImageSizes = {
@@ -98,6 +105,7 @@ const gpu: ImageSizes = {
     normNumGroups: 32,
     sampleSize: 32,
   }),
+  principalSamples: 0,
   textEncoder: { ...clipTextSizes.medium, maxPositionEmbeddings: 77 },
   unet: unetConfig({
     inChannels: 8,

@@ -16,6 +16,7 @@ import { clipTextInit } from '../../models/text-encoder';
 import { unetInit } from '../../models/unet';
 import type { UnetParams } from '../../models/unet';
 import { autoencoderInit } from '../../models/vae';
+import { principalAutoencoder } from '../../models/vae-principal';
 import { Random } from '../../nn/random';
 import { defineExperiment } from '../../pipeline/experiment';
 import { trainAutoencoder } from '../../trainers/autoencoder';
@@ -68,6 +69,9 @@ export const stage0Image = defineExperiment({
       async (context) => {
         const found = await trainAutoencoder(context, {
           model: c.vae,
+          ...(c.principalSamples
+            ? { start: principalAutoencoder(order.stream('start'), c.vae, pixels.slice(0, c.principalSamples), c.side) }
+            : {}),
           optimizer: c.autoencoder,
           loss: { reconstruction: 'l2', klWeight: c.klWeight },
           shape,
