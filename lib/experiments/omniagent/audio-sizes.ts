@@ -82,8 +82,8 @@ const laptop: AudioSizes = {
   vocoderSounds: 64,
   segmentFrames: 16,
   vocoder: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 80, betas: [0.9, 0.99], checkpointEvery: 40 }),
-  autoencoder: optimizer({ learningRate: 4e-3, batchSize: 16, steps: 1200, warmupRatio: 0.05, checkpointEvery: 300 }),
-  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 900, betas: [0.9, 0.99], checkpointEvery: 300 }),
+  autoencoder: optimizer({ learningRate: 4e-3, batchSize: 16, steps: 1100, warmupRatio: 0.05, checkpointEvery: 300 }),
+  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 750, betas: [0.9, 0.99], checkpointEvery: 300 }),
 };
 
 const smoke: AudioSizes = {
@@ -94,7 +94,8 @@ const smoke: AudioSizes = {
   segmentFrames: 8,
   vocoder: { ...laptop.vocoder, batchSize: 4, steps: 10 },
   autoencoder: { ...laptop.autoencoder, batchSize: 8, steps: 80 },
-  diffusion: { ...laptop.diffusion, batchSize: 16, steps: 60 },
+  diffusion: { ...laptop.diffusion, batchSize: 16, steps: 40 },
+  sampling: { ...laptop.sampling, steps: 6 },
 };
 
 const gpu: AudioSizes = {
