@@ -113,7 +113,11 @@ const settings: Record<string, Setting[]> = {
   ],
 };
 
-const channelsOf = (c: Record<string, unknown>): string => (at(c, 'unet.blockOutChannels') as number[]).join(', ');
+/** The clip decoder is made from the picture decoder, and has its sizes. */
+const ofDecoder =
+  (show: (config: Record<string, unknown>) => Cell) =>
+  (config: Record<string, unknown>): Cell =>
+    'unet' in config ? show(config) : "the picture decoder's";
 
 for (const [modality, name, latents, channels, text] of [
   ['image', 'Stable Diffusion 1.5', '4', '320, 640, 1280, 1280', '77 x 768'],
@@ -122,15 +126,30 @@ for (const [modality, name, latents, channels, text] of [
 ] as const)
   settings[`omniagent/stage0_${modality}`] = [
     { what: 'decoder', paper: `${name} (downloaded)`, source: '[S]', ours: () => 'latent diffusion, from scratch' },
-    { what: 'channels of the latents', paper: latents, source: '[D]', ours: 'vae.latentChannels' },
-    { what: 'channels of the denoiser', paper: channels, source: '[D]', ours: channelsOf },
+    {
+      what: 'channels of the latents',
+      paper: latents,
+      source: '[D]',
+      ours: ofDecoder((c) => String(at(c, 'vae.latentChannels'))),
+    },
+    {
+      what: 'channels of the denoiser',
+      paper: channels,
+      source: '[D]',
+      ours: ofDecoder((c) => (at(c, 'unet.blockOutChannels') as number[]).join(', ')),
+    },
     {
       what: 'caption states, tokens x width',
       paper: text,
       source: '[D]',
-      ours: join('length', 'textEncoder.hiddenSize'),
+      ours: ofDecoder(join('length', 'textEncoder.hiddenSize')),
     },
-    { what: 'prediction', paper: 'noise (epsilon)', source: '[D]', ours: 'scheduler.predictionType' },
+    {
+      what: 'prediction',
+      paper: 'noise (epsilon)',
+      source: '[D]',
+      ours: ofDecoder((c) => String(at(c, 'scheduler.predictionType'))),
+    },
     { what: 'sampling steps', paper: '40', source: '[N]', ours: 'sampling.steps' },
     { what: 'guidance', paper: '7.5', source: '[N]', ours: 'sampling.guidanceScale' },
     {
