@@ -38,8 +38,8 @@ import { videoSchema, videoSizes } from './video-sizes';
 import { pictureUnet, textEncoderFor } from './video-start';
 
 /** Clips that are saved while the denoiser learns, and times that they are. */
-const SHOWN = 8;
-const SHOWINGS = 2;
+const SHOWN = 4;
+const SHOWINGS = 3;
 
 export const stage0Video = defineExperiment({
   name: 'omniagent/stage0_video',
@@ -164,14 +164,7 @@ export const stage0Video = defineExperiment({
       tokenizer: text.tokenizer,
     });
     const generate = (decoder: Decoder, count: number): Promise<Medium[]> =>
-      generateMedia(decoder, {
-        prompts: held.slice(0, count).map(videoCaption),
-        // As many as are shown: one size is compiled for both.
-        maxBatch: SHOWN,
-        seed,
-        device,
-        signal: ctx.signal,
-      });
+      generateMedia(decoder, { prompts: held.slice(0, count).map(videoCaption), seed, device, signal: ctx.signal });
     const start: DiffusionParams<Unet3dParams> = {
       text_encoder: pictures.text_encoder,
       unet: unet3dFromUnet(new Random(seed, 'video unet'), spatial.config, pictures.unet),
