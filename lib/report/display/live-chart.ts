@@ -30,7 +30,7 @@ export interface LiveChart {
   add(x: number, values: Record<string, number | null>): void;
   /** The chart as it is now. @throws ArgumentError while it has no point */
   figure(): Figure;
-  /** Draws the last state and returns it. Throws what drawing has thrown meanwhile. */
+  /** Draws the last state and returns it. Throws what this drawing throws; one that failed on the way is forgotten. */
   finish(): Promise<Figure>;
 }
 
@@ -46,7 +46,6 @@ export function liveChart(options: LiveChartOptions): LiveChart {
   let interval = options.interval ?? 1000;
   let drawn = -Infinity;
   let drawing: Promise<void> | undefined;
-  let failure: unknown;
   let last = '';
 
   const build = (limit: number): Figure => {
@@ -94,9 +93,8 @@ export function liveChart(options: LiveChartOptions): LiveChart {
       last = `, ${x.title} ${formatNumber(at)}: ${known.join(', ')}`;
       if (!display || drawing || curves.size === 0 || now() - drawn < interval) return;
       drawing = redraw()
-        .catch((error: unknown) => {
-          failure ??= error;
-        })
+        // A busy machine may have been too slow for it; what is wrong with the chart itself comes out at the end.
+        .catch(() => undefined)
         .finally(() => {
           drawing = undefined;
           drawn = now();
@@ -105,7 +103,6 @@ export function liveChart(options: LiveChartOptions): LiveChart {
     figure: () => build(points),
     async finish() {
       await drawing;
-      if (failure) throw failure as Error;
       const figure = build(points);
       if (display) display(await draw(figure, last));
       else show(figureBundle(figure, undefined, last));
