@@ -43,13 +43,14 @@ export interface WatchOptions extends RunOptions {
 /** Points of a curve in the closing chart: what a screen can show, and a notebook of some hundred kilobytes holds. */
 const POINTS = 400;
 
-/** The metrics of a row that a chart wants. */
-function chosen(row: LogRow, curves: readonly string[]): Record<string, number> {
+/** The metrics of a row that a chart wants. What a batch had none of is logged as 0, which has no place on a logarithmic axis. */
+function chosen(row: LogRow, { curves, y }: WatchedChart): Record<string, number> {
   const wanted = (name: string): boolean =>
     curves.some((c) => (c.endsWith('*') ? name.startsWith(c.slice(0, -1)) : name === c));
   return Object.fromEntries(
     Object.entries(row).filter(
-      (entry): entry is [string, number] => entry[0] !== 'step' && typeof entry[1] === 'number' && wanted(entry[0]),
+      (entry): entry is [string, number] =>
+        entry[0] !== 'step' && typeof entry[1] === 'number' && wanted(entry[0]) && !(y.log && entry[1] === 0),
     ),
   );
 }
@@ -146,7 +147,7 @@ export async function watch(name: string, options: WatchOptions = {}): Promise<R
   const add = (row: LogRow): void => {
     seen++;
     for (const { chart, watched } of live) {
-      const values = chosen(row, watched.curves);
+      const values = chosen(row, watched);
       if (!Object.keys(values).length) continue;
       chart.add(row.step, values);
       drawn.add(chart);
