@@ -17,10 +17,12 @@
 import { ArgumentError } from '../errors';
 import { attributeAccuracy, chanceAccuracy, MODALITIES, perceive, showsMotion } from '../world';
 import type { Medium } from '../io/media';
+import { MEDIA_ATTRIBUTES } from './media-attribute-names';
+import type { MediaAttribute } from './media-attribute-names';
 import type { Modality, SceneObject } from '../world';
 
-export const MEDIA_ATTRIBUTES = ['shape', 'colour', 'size', 'place', 'motion', 'count', 'exact'] as const;
-export type MediaAttribute = (typeof MEDIA_ATTRIBUTES)[number];
+export { MEDIA_ATTRIBUTES };
+export type { MediaAttribute };
 /** What one medium got, each from 0 to 1. */
 export type AttributeValues = Partial<Record<MediaAttribute, number>>;
 

@@ -1,5 +1,5 @@
 /** The table of attribute accuracies of generated media: one row a modality and attribute, with interval and chance. */
-import { MEDIA_ATTRIBUTES } from '../eval/media-attributes';
+import { MEDIA_ATTRIBUTES } from '../eval/media-attribute-names';
 import type { AttributeReport } from '../eval/media-attributes';
 import type { Table } from './table';
 
