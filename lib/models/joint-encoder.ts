@@ -5,14 +5,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ArgumentError, FormatError } from '../errors';
-import type { HostTensor } from '../graph/dtype';
-import { sameShape, showShape } from '../graph/shape';
 import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
-import { tensorsOf, treeMap } from '../graph/tree';
 import { writeFileAtomic } from '../io/atomic';
 import type { Medium } from '../io/media';
-import { readHostTensors, writeSafetensors } from '../io/safetensors';
+import { loadParams, noNoise, saveParams } from '../io/params';
 import { Tokenizer } from '../io/tokenizer';
 import { jit } from '../runtime/jit';
 import type { Compiled } from '../runtime/jit';
@@ -185,41 +182,16 @@ export function encodeTexts(
 
 /** Writes config.json, model.safetensors and the tokenizer into a folder; files that are there are replaced one by one. */
 export async function saveEncoder(dir: string, { config, params, tokenizer }: JointEncoder): Promise<void> {
-  const tensors: Record<string, HostTensor> = {};
-  for (const { path: name, tensor: t } of tensorsOf(params))
-    tensors[name] = { dtype: t.dtype, shape: t.shape, data: await t.data() };
-  await writeSafetensors(path.join(dir, 'model.safetensors'), tensors, { format: 'pt' });
+  await saveParams(path.join(dir, 'model.safetensors'), params);
   await tokenizer.save(dir);
   const content = { model_type: 'imagebind', ...config };
   await writeFileAtomic(path.join(dir, 'config.json'), JSON.stringify(content, null, 2) + '\n');
 }
 
-const noNoise = { normals: (n: number) => new Float32Array(n), uniforms: (n: number) => new Float32Array(n) };
-
 /** Reads such a folder. Throws FormatError for what is missing, damaged or of another kind. */
 export async function loadEncoder(dir: string): Promise<JointEncoder> {
   const config = await loadConfig(path.join(dir, 'config.json'));
-  const file = path.join(dir, 'model.safetensors');
-  const { tensors } = await readHostTensors(file);
-  const like = imageBindInit(noNoise, config);
-  const known = new Set(tensorsOf(like).map(({ path: name }) => name));
-  const foreign = Object.keys(tensors).find((name) => !known.has(name));
-  if (foreign)
-    throw new FormatError(
-      file,
-      `expected the tensors of this model, found "${foreign}"`,
-      'the file belongs to another model or configuration',
-    );
-  const params = treeMap(like, (t, name) => {
-    const value = tensors[name];
-    if (!value || value.dtype !== t.dtype || !sameShape(value.shape, t.shape))
-      throw new FormatError(
-        file,
-        `expected "${name}" as ${t.dtype} ${showShape(t.shape)}, got ${value ? `${value.dtype} ${showShape(value.shape)}` : 'nothing'}`,
-        'the file belongs to another model or configuration',
-      );
-    return tensor(value.data, { shape: value.shape, dtype: value.dtype });
-  });
+  const params = await loadParams(path.join(dir, 'model.safetensors'), imageBindInit(noNoise, config));
   return { config, params, tokenizer: Tokenizer.load(dir) };
 }
 

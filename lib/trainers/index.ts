@@ -22,7 +22,7 @@ export type { PretrainOptions } from './pretrain';
 export { sft, tunedModel } from './sft';
 export type { SftOptions, Tuned } from './sft';
 export { trainSimpo } from './simpo';
-export { fromHost, toHost } from './state';
+export { fromHost, toHost } from '../io/params';
 export { trainStage1 } from './stage1-encode';
 export type { Stage1Options } from './stage1-encode';
 export { trainStage2 } from './stage2-decode';

@@ -4,7 +4,7 @@
  */
 import { checkFinite } from '../runtime/finite';
 import type { TrainContext, TrainMetrics } from './context';
-import { fromHost, toHost } from './state';
+import { fromHost, toHost } from '../io/params';
 
 export interface LoopOptions<S> {
   name: string;

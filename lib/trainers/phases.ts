@@ -10,7 +10,7 @@ import { ArgumentError } from '../errors';
 import type { HostTensor } from '../graph/dtype';
 import { checkCancelled } from '../runtime/cancel';
 import type { TrainContext, TrainMetrics } from './context';
-import { fromHost, toHost } from './state';
+import { fromHost, toHost } from '../io/params';
 
 type Tensors = Record<string, HostTensor>;
 

@@ -22,7 +22,7 @@ import type { TokenBatch, TokenExample } from './batches';
 import { compiled } from './context';
 import type { TrainContext } from './context';
 import { trainLoop } from './loop';
-import { copyTree } from './state';
+import { copyTree } from '../io/params';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
 import type { OptimizerConfig } from './optimizer';

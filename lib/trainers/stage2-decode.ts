@@ -13,7 +13,7 @@ import { Random } from '../nn/random';
 import type { TrainContext } from './context';
 import { trainOmni } from './omni';
 import type { OmniOptions, TextTargets } from './omni';
-import { copyTree } from './state';
+import { copyTree } from '../io/params';
 
 export type Stage2Options = Pick<
   OmniOptions,

@@ -4,7 +4,7 @@ import { countElements } from '../../graph/tree';
 import { defineExperiment } from '../../pipeline/experiment';
 import { optimizerSchema } from '../../trainers/optimizer';
 import { pretrain } from '../../trainers/pretrain';
-import { toHost } from '../../trainers/state';
+import { toHost } from '../../io/params';
 import { modelSchema, profileSizes } from './sizes';
 
 export const backbone = defineExperiment({

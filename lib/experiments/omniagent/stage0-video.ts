@@ -21,7 +21,7 @@ import { trainDiffusion, unetDenoiser } from '../../trainers/diffusion';
 import type { DiffusionParams } from '../../trainers/diffusion';
 import { precomputeLatents } from '../../trainers/latents';
 import { trainPhases } from '../../trainers/phases';
-import { fromHost, toHost } from '../../trainers/state';
+import { fromHost, toHost } from '../../io/params';
 import { decoderFolder } from './load';
 import { saveSamples } from './samples';
 import {
