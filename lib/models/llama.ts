@@ -13,8 +13,8 @@ import { embedding, embeddingInit, linear, linearInit } from '../nn/linear';
 import type { EmbeddingParams, LinearParams } from '../nn/linear';
 import { swiglu, swigluInit } from '../nn/mlp';
 import type { SwigluParams } from '../nn/mlp';
-import { rmsNorm, rmsNormInit } from '../nn/norm';
-import type { RmsNormParams } from '../nn/norm';
+import { layerNorm, rmsNorm, rmsNormInit } from '../nn/norm';
+import type { NormParams, RmsNormParams } from '../nn/norm';
 import { rotate, ropeAngles } from '../nn/rope';
 import type { RopeAngles } from '../nn/rope';
 import type { Noise } from '../nn/init';
@@ -58,7 +58,15 @@ export const llamaSizes = {
 
 export type LlamaBlockParams = {
   input_layernorm: RmsNormParams;
-  self_attn: { q_proj: LinearParams; k_proj: LinearParams; v_proj: LinearParams; o_proj: LinearParams };
+  self_attn: {
+    q_proj: LinearParams;
+    k_proj: LinearParams;
+    v_proj: LinearParams;
+    o_proj: LinearParams;
+    /** Query-key normalisation (Chameleon's): weight and bias [heads, D] each. LLaMA has none. */
+    q_norm?: NormParams;
+    k_norm?: NormParams;
+  };
   post_attention_layernorm: RmsNormParams;
   mlp: SwigluParams;
 };
@@ -161,12 +169,17 @@ export function llamaBlock(
   attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
 ): Tensor {
   const h = rmsNorm(p.input_layernorm, x, c.normEpsilon);
-  const q = rotate(splitHeads(linear(p.self_attn.q_proj, h), c.heads), angles);
-  const k = rotate(splitHeads(linear(p.self_attn.k_proj, h), c.kvHeads), angles);
+  const { q_norm, k_norm } = p.self_attn;
+  const q = rotate(normHeads(q_norm, splitHeads(linear(p.self_attn.q_proj, h), c.heads)), angles);
+  const k = rotate(normHeads(k_norm, splitHeads(linear(p.self_attn.k_proj, h), c.kvHeads)), angles);
   const v = splitHeads(linear(p.self_attn.v_proj, h), c.kvHeads);
   const y = x.add(linear(p.self_attn.o_proj, mergeHeads(attend(q, k, v)).reshape(x.shape)));
   return y.add(swiglu(p.mlp, rmsNorm(p.post_attention_layernorm, y, c.normEpsilon)));
 }
+
+/** x [B, heads, T, D], each head's vectors normalised on their own, where the model does that. */
+const normHeads = (p: NormParams | undefined, x: Tensor): Tensor =>
+  p ? layerNorm({ weight: p.weight.unsqueeze(1), bias: p.bias.unsqueeze(1) }, x) : x;
 
 /** Hidden states to logits over the vocabulary: [..., width] -> [..., vocabSize]. */
 export function llamaLogits(p: LlamaParams, hidden: Tensor): Tensor {
