@@ -7,6 +7,8 @@ export { dpo, dpoVariants } from './dpo';
 export type { DpoInputs, DpoOptions, DpoVariant } from './dpo';
 export { infoNce } from './info-nce';
 export type { InfoNce, InfoNceOptions } from './info-nce';
+export { defaultWeights, mmDpo, presentWeights, segmentSums } from './mm-dpo';
+export type { CorruptedImages, MmDpoInputs, MmDpoOptions, SegmentedResponses, SegmentPairs } from './mm-dpo';
 export {
   maskedSum,
   preferenceMetrics,
