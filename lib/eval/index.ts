@@ -15,3 +15,32 @@ export { encodeViews, JOINT_VIEWS, probeMetrics, retrievalMetrics } from './join
 export type { EncodedScenes, JointView, ProbedScenes } from './joint-encoder';
 export { retrieval } from './retrieval';
 export type { Retrieval } from './retrieval';
+export { bootstrap } from './bootstrap';
+export type { BootstrapOptions, Interval } from './bootstrap';
+export { AGENTIC_CHECKS, EMITTED, HUMAN_PARTS } from './evaluated';
+export type { AgenticCheck, Emitted, EvaluatedSample, HumanPart, JudgedAnswer } from './evaluated';
+export {
+  agenticChecks,
+  agenticPrompts,
+  emittedKinds,
+  freshTriples,
+  humanParts,
+  judgeAnswer,
+  modalityOverlap,
+  wordOverlap,
+} from './judge-answers';
+export {
+  agenticScore,
+  answerFigures,
+  CROSS_MODAL,
+  crossModalScore,
+  INDICES,
+  indexFigures,
+  normalisedEntropy,
+  tokenDiversity,
+} from './novel-indices';
+export type { Index } from './novel-indices';
+export { dominates, nonDominated, rewardKlPareto, RKP_EPSILON, winRate } from './pareto';
+export type { Better } from './pareto';
+export { logitsKl, policyDrift } from './drift';
+export type { Drift } from './drift';
