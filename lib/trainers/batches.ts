@@ -188,19 +188,3 @@ export function slotIndices(
   });
   return tensor(out, { shape: [rows.length, time] });
 }
-
-/** Windows of one long token sequence: step `i` takes `batchSize` of them, each `time` predictions long. */
-export function windowBatch(
-  rng: Random,
-  corpus: ArrayLike<number>,
-  batchSize: number,
-  time: number,
-  i: number,
-): TokenBatch {
-  const windows = Math.floor((corpus.length - 1) / time);
-  const rows = batchIndices(rng, windows, batchSize, i).map((w) => {
-    const ids = Array.from({ length: time + 1 }, (_, t) => corpus[w * time + t]);
-    return { ids, mask: ids.map(() => 1) };
-  });
-  return padBatch(rows, time);
-}

@@ -1,5 +1,5 @@
 /** Recipes: one readable file a training stage, on a loop that resumes. */
-export { batchIndices, groupedIndices, padBatch, slotIndices, vectorShape, windowBatch } from './batches';
+export { batchIndices, groupedIndices, padBatch, slotIndices, vectorShape } from './batches';
 export type { TokenBatch, TokenExample, VectorShape } from './batches';
 export { memoryContext } from './context';
 export type { TrainContext, TrainMetrics } from './context';

@@ -182,14 +182,17 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
         omniLoss(o, { ...frozen, ...t.language, ...t.projectors }, base, decoders, batch),
       )(t);
       const kept = { ...grads, language: keepRows(grads.language, base, o.rows) };
-      const { factor, norm } = clipFactor(kept, optimizer.maxGradNorm);
-      const options = { config: adamOf(optimizer), factor };
-      const part = <K extends keyof Trained>(k: K, rates: AdamWScalars<Tensor>) =>
-        tensorsOf(t[k]).length
-          ? adamW(t[k], kept[k], { m: s.m[k], v: s.v[k] }, rates, options)
-          : { params: t[k], state: { m: s.m[k], v: s.v[k] } };
+      // Clipped apart: the alignment's gradient in the projectors, the largest by far, would leave the language model little.
+      const norms: Tensor[] = [];
+      const part = <K extends keyof Trained>(k: K, rates: AdamWScalars<Tensor>) => {
+        if (!tensorsOf(t[k]).length) return { params: t[k], state: { m: s.m[k], v: s.v[k] } };
+        const { factor, norm } = clipFactor(kept[k], optimizer.maxGradNorm);
+        norms.push(norm);
+        return adamW(t[k], kept[k], { m: s.m[k], v: s.v[k] }, rates, { config: adamOf(optimizer), factor });
+      };
       const language = part('language', scalars);
       const other = part('projectors', slower);
+      const norm = norms.reduce((a, b) => a.square().add(b.square()).sqrt());
       return {
         trained: { language: language.params, projectors: other.params },
         adam: {

@@ -1,6 +1,7 @@
 /**
- * Pre-training of the language model (what the papers download): next-token prediction on windows of a corpus.
- * What it is not: a data pipeline; the corpus is one sequence of tokens in memory.
+ * Pre-training of the language model (what the papers download): next-token prediction on documents, each a row of its own, so that
+ * nothing distracts from what stands before in the same one. Where a document says so, tokens are read but not learned.
+ * What it is not: a data pipeline; the corpus is in memory.
  *
  * Logged: loss (nats a token), grad_norm (before clipping), learning_rate, eval_loss.
  */
@@ -14,8 +15,8 @@ import { adamWInit } from '../nn/adamw';
 import type { AdamWScalars, AdamWState } from '../nn/adamw';
 import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
-import { windowBatch } from './batches';
-import type { TokenBatch } from './batches';
+import { groupedIndices, padBatch } from './batches';
+import type { TokenBatch, TokenExample } from './batches';
 import { compiled } from './context';
 import type { TrainContext } from './context';
 import { trainLoop } from './loop';
@@ -23,21 +24,22 @@ import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
 import type { OptimizerConfig } from './optimizer';
 
+/** Batches of held-out documents. */
+const VALIDATION_BATCHES = 4;
+
 export interface PretrainOptions {
   model: LlamaConfig;
   optimizer: OptimizerConfig;
-  /** Predictions a window. */
-  time: number;
   /** Begin with heads that copy (models/llama-copying.ts). */
   copyingHeads?: boolean;
-  corpus: ArrayLike<number>;
-  validation: ArrayLike<number>;
+  corpus: readonly TokenExample[];
+  validation: readonly TokenExample[];
   seed: number;
   device?: string;
 }
 
 export async function pretrain(context: TrainContext, o: PretrainOptions): Promise<LlamaParams> {
-  const { model, optimizer, time, device } = o;
+  const { model, optimizer, device } = o;
   const rng = new Random(o.seed, 'pretrain');
   const plain = llamaInit(rng.stream('init'), model);
   const params = o.copyingHeads ? withCopyingHeads(rng.stream('copying'), plain, model) : plain;
@@ -53,7 +55,17 @@ export async function pretrain(context: TrainContext, o: PretrainOptions): Promi
     { donate: [0, 1], device, ...compiled(context, 'pretrain step') },
   );
   const evaluation = jit(lossOf, { device, ...compiled(context, 'pretrain evaluation') });
-  const held = [0, 1].map((i) => windowBatch(rng.stream('validation'), o.validation, optimizer.batchSize, time, i));
+  const batchOf = (examples: readonly TokenExample[], name: string): ((i: number) => TokenBatch) => {
+    const lengths = examples.map((e) => e.ids.length);
+    const order = rng.stream(name);
+    return (i) =>
+      padBatch(
+        groupedIndices(order, lengths, optimizer.batchSize, i).map((k) => examples[k]),
+        model.maxLength,
+      );
+  };
+  const held = Array.from({ length: VALIDATION_BATCHES }, (_, i) => i).map(batchOf(o.validation, 'validation'));
+  const batchAt = batchOf(o.corpus, 'order');
 
   const state = await trainLoop(context, {
     name: 'pretrain',
@@ -68,8 +80,7 @@ export async function pretrain(context: TrainContext, o: PretrainOptions): Promi
     },
     step: async ({ params, adam }, i) => {
       const { learningRate, scalars } = stepScalars(optimizer, i);
-      const batch = windowBatch(rng.stream('order'), o.corpus, optimizer.batchSize, time, i);
-      const out = await step(params, adam, batch, scalars);
+      const out = await step(params, adam, batchAt(i), scalars);
       return {
         state: { params: out.params, adam: out.adam },
         metrics: { ...(await readMetrics(out.metrics)), learning_rate: learningRate },

@@ -2,6 +2,7 @@
 import { Random } from '../nn/random';
 import { captionOf } from './caption';
 import { formatChat } from './chat';
+import type { Encoder } from './chat';
 import { describeObjects, describeThing } from './describe';
 import { YEARS } from './encyclopaedia';
 import type { Encyclopaedia, Place } from './encyclopaedia';
@@ -9,7 +10,9 @@ import { answerOf, askFact, drawFact, factKey, stateFact } from './facts';
 import { runJavaScript } from './javascript';
 import { COLOUR_WORDS, PLACE_WORDS, SHAPE_WORDS } from './lexicon';
 import { instructions, makeInstruction } from './instructions';
-import { codeSegment, showsMotion } from './media';
+import { codeSegment, mediaSegment, showsMotion } from './media';
+import { askQuestion } from './questions';
+import { CATEGORIES } from './records';
 import type { DocumentRecord } from './records';
 import { drawScene } from './scene';
 import { articlesOf } from './search';
@@ -17,6 +20,7 @@ import { CHAT_TOKENS, MODALITIES } from './signals';
 import { splitOf } from './splits';
 import type { Split } from './splits';
 import { drawSum, explainSum, nameSum, programFor, sumKey } from './sums';
+import { writtenConversation } from './text-answers';
 import { Wording, sentenceCase } from './wording';
 
 type Maker = (book: Encyclopaedia, split: Split, random: Random, w: Wording) => string;
@@ -38,21 +42,6 @@ function article(place: Place, w: Wording): string {
   ]);
   const emblemText = `Its emblem is ${describeThing(emblem, w)} ${w.pick(PLACE_WORDS[emblem.cell[0]][emblem.cell[1]])}`;
   return [opening, ...w.shuffled([...facts, ...products, emblemText])].map((s) => `${s}.`).join(' ');
-}
-
-/** Two to four sums, with their results. */
-function arithmetic(random: Random, w: Wording): string {
-  return Array.from({ length: 2 + random.int(3) }, () => {
-    const [a, b] = [random.int(100), random.int(100)];
-    const [x, y] = [2 + random.int(18), 2 + random.int(18)];
-    return w.pick([
-      `${a} + ${b} = ${a + b}.`,
-      `${a + b} - ${a} = ${b}.`,
-      `${x} * ${y} = ${x * y}.`,
-      `${x * y} / ${x} = ${y}.`,
-      `The sum of ${a} and ${b} is ${a + b}.`,
-    ]);
-  }).join(' ');
 }
 
 const GREETINGS = ['Hello.', 'Good morning.', 'Hi there.', 'Good evening.'];
@@ -107,50 +96,39 @@ const conversation: Maker = (book, split, random, w) => {
   }
 };
 
-/** A description, then the same scene again, in the same words or in others. */
-const retelling: Maker = (_, split, random, w) => {
-  const { objects } = drawScene(random, { split });
-  const same = random.uniform() < 0.6;
-  const first = describeObjects(objects, w);
-  const again = same ? describeObjects(objects, new Wording(random, w)) : describeObjects(objects, w);
-  return `${first}${w.pick(same ? [' Again: ', ' Yes: '] : [' In other words: ', ' That is: '])}${again}`;
-};
-
 /** Notes are written in a few fixed words, so that what has to be read in a text weighs more than how it is said. */
-const NOTE = [' In short: ', ' That is: ', ' Notes: '];
+const NOTE = [' In short?', ' Take notes.', ' What is in it?'];
 
 /** A description, and what is in it. */
 const sceneNotes: Maker = (_, split, random, w) => {
   const { objects } = drawScene(random, { split });
   const motion = random.uniform() < 0.5;
-  return `${describeObjects(objects, w, { motion })}${w.pick(NOTE)}${captionOf(objects, { motion })}.`;
+  return formatChat([
+    { role: 'user', content: `${describeObjects(objects, w, { motion })}${w.pick(NOTE)}` },
+    { role: 'assistant', content: captionOf(objects, { motion }) },
+  ]);
 };
 
-/** A request, and what is asked for: the fact or the numbers, the media in their order, the scene. */
-const requestNotes: Maker = (book, split, random, w) => {
-  const category = random.choice([
-    'text_to_multimodal',
-    'search_and_generate',
-    'code_and_explain',
-    'multi_step_creation',
-  ] as const);
+/** A request of the six categories and its answer, in text alone. */
+const assistant: Maker = (book, split, random) =>
   // A family of its own: no sample of stage 3 is among them.
-  const { oracle, prompt } = makeInstruction(book, category, split, random.uint32(), 'corpus');
-  const notes: string[] = [];
-  const { fact, sum, plan, outputs, objects, emblem, motion } = oracle;
-  if (fact?.attribute === 'product') notes.push(`${fact.place}, ${fact.product}, ${fact.year}`);
-  else if (fact) notes.push(`${fact.place}, ${fact.attribute}`);
-  if (sum) notes.push(`${sum.kind} ${sum.numbers.join(' ')}`);
-  if (plan.length || outputs.length) notes.push((plan.length ? plan : outputs).join(', '));
-  if (emblem) notes.push('emblem');
-  else if (objects) notes.push(captionOf(objects, { motion }));
-  return `${prompt[0].content}${w.pick(NOTE)}${notes.join('; ')}.`;
+  formatChat(writtenConversation(makeInstruction(book, random.choice(CATEGORIES), split, random.uint32(), 'corpus')));
+
+/** A question on what a medium's code says, and its answer. */
+const question: Maker = (_, split, random, w) => {
+  const { objects } = drawScene(random, { split });
+  const modality = random.choice(MODALITIES);
+  const { prompt, response } = askQuestion(objects, modality, random, [w, new Wording(random, w)]);
+  return formatChat([
+    { role: 'user', content: prompt.replace(mediaSegment(modality), codeSegment(modality, objects)) },
+    { role: 'assistant', content: response },
+  ]);
 };
 
 const KINDS: Record<string, { share: number; make: Maker }> = {
-  scene_notes: { share: 0.25, make: sceneNotes },
-  request_notes: { share: 0.2, make: requestNotes },
-  retelling: { share: 0.1, make: retelling },
+  assistant: { share: 0.5, make: assistant },
+  question: { share: 0.12, make: question },
+  scene_notes: { share: 0.1, make: sceneNotes },
   caption: {
     share: 0.15,
     make: (_, split, random, w) => {
@@ -160,9 +138,8 @@ const KINDS: Record<string, { share: number; make: Maker }> = {
     },
   },
   article: { share: 0.03, make: (book, _, random, w) => article(random.choice(book.places), w) },
-  arithmetic: { share: 0.02, make: (_book, _split, random, w) => arithmetic(random, w) },
   program: {
-    share: 0.13,
+    share: 0.04,
     make: (_, split, random, w) => {
       let sum = drawSum(random);
       while (splitOf(sumKey(sum)) !== split) sum = drawSum(random);
@@ -171,7 +148,7 @@ const KINDS: Record<string, { share: number; make: Maker }> = {
       return `To find ${nameSum(sum, w)}: ${code} gives ${run.ok ? run.value : run.error}. ${explainSum(sum, w).join(' ')}`;
     },
   },
-  conversation: { share: 0.12, make: conversation },
+  conversation: { share: 0.06, make: conversation },
 };
 const NAMES = Object.keys(KINDS);
 const SHARES = NAMES.map((name) => KINDS[name].share);
@@ -183,6 +160,27 @@ export function makeDocument(book: Encyclopaedia, split: Split, index: number): 
   const body = KINDS[kind].make(book, split, random, new Wording(random));
   const { begin, end } = CHAT_TOKENS;
   return { id: `corpus-${split}-${index}`, kind, text: body.startsWith(begin) ? body : `${begin}${body}${end}` };
+}
+
+/**
+ * Which tokens of a document the backbone learns to write: what follows from what stands before. Users' and tools' turns and
+ * the codes of media are drawn at random; learning to guess them would only cost time. 1: learned.
+ */
+export function documentMask(encoder: Encoder, ids: readonly number[]): number[] {
+  const { begin, user, tool, system, assistant, mediaEnd, end } = CHAT_TOKENS;
+  const id = (...names: string[]): Set<number> => new Set(names.map((name) => encoder.id(name)));
+  const [others, opens] = [id(user, tool, system), id(...MODALITIES.map((m) => CHAT_TOKENS[m]))];
+  const [starts, own, closes, ends] = [begin, assistant, mediaEnd, end].map((name) => encoder.id(name));
+  let told = false;
+  let coded = false;
+  return ids.map((token) => {
+    const learned = !told && !coded && token !== starts && token !== own && token !== closes;
+    if (others.has(token)) told = true;
+    else if (token === own || token === ends) told = false;
+    else if (opens.has(token)) coded = true;
+    else if (token === closes) coded = false;
+    return Number(learned && !others.has(token) && !opens.has(token));
+  });
 }
 
 /** Documents `start` to `start + count - 1` of a split. */

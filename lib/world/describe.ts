@@ -30,7 +30,7 @@ function describePlace(object: SceneObject, last: SceneObject | undefined, wordi
     RELATIONS.find(
       ({ step }) => step[0] === object.cell[0] - last.cell[0] && step[1] === object.cell[1] - last.cell[1],
     );
-  if (relation && wording.chance(0.5)) return relation.words;
+  if (relation && wording.chance(0.1)) return relation.words;
   return wording.pick(PLACE_WORDS[object.cell[0]][object.cell[1]]);
 }
 
@@ -74,13 +74,12 @@ export function describeObjects(
   }
   let last: SceneObject | undefined;
   let starts = true;
-  const ordered = wording.shuffled(objects);
-  for (const [i, object] of ordered.entries()) {
+  for (const [i, object] of objects.entries()) {
     const clause = describeClause(object, last, motion, wording);
     text += starts ? sentenceCase(clause) : clause;
     last = object;
-    starts = i === ordered.length - 1 || wording.chance(0.5);
-    text += i === ordered.length - 1 ? '.' : starts ? '. ' : wording.pick(JOINTS);
+    starts = i === objects.length - 1 || wording.chance(0.5);
+    text += i === objects.length - 1 ? '.' : starts ? '. ' : wording.pick(JOINTS);
   }
   return text;
 }

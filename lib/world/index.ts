@@ -2,7 +2,7 @@
 export { callFor, composeAnswer, PLAN_CHECKS } from './answers';
 export { encodeChat, formatChat, segmentsOf } from './chat';
 export type { EncodeChatOptions, EncodedChat, Encoder, MediaSlots, Message, Role } from './chat';
-export { documents, makeDocument, tokenizerTexts } from './corpus';
+export { documentMask, documents, makeDocument, tokenizerTexts } from './corpus';
 export { corrupt, corruptionsFor } from './corruptions';
 export { describeObjects } from './describe';
 export type { DescribeOptions } from './describe';

@@ -19,9 +19,9 @@ export class Wording {
     private readonly echo?: Wording,
   ) {}
 
-  /** One of the list, each equally likely; or what the other has picked. */
+  /** One of the list, each equally likely; or what was picked before, by this speaker or by the other. */
   pick<T>(list: readonly T[]): T {
-    if (this.echo?.picked.has(list)) return this.echo.picked.get(list) as T;
+    for (const { picked } of this.echo ? [this, this.echo] : [this]) if (picked.has(list)) return picked.get(list) as T;
     this.nats += Math.log(list.length);
     const value = this.random.choice(list);
     this.picked.set(list, value);

@@ -35,8 +35,8 @@ const optimizer = (extra: object): ReturnType<typeof optimizerSchema.parse> =>
 
 const pretrainOptions = (seed = 0): Parameters<typeof pretrain>[1] => {
   const rng = new Random(9, 'corpus');
-  const corpus = Array.from({ length: 60 }, () => counting(rng, 40, 3)).flat();
-  return { model: config, optimizer: optimizer({}), time: 32, corpus, validation: corpus.slice(0, 800), seed };
+  const corpus = Array.from({ length: 60 }, () => example(counting(rng, 20 + rng.int(40), 3), 1));
+  return { model: config, optimizer: optimizer({}), corpus, validation: corpus.slice(0, 32), seed };
 };
 const losses = (context: ReturnType<typeof memoryContext>): number[] =>
   context.rows.filter((r) => r.step > 0).map((r) => r.metrics.loss);

@@ -7,6 +7,7 @@ import {
   MODALITIES,
   SIGNALS,
   SIGNAL_TOKENS,
+  documentMask,
   documentSchema,
   documents,
   encodeChat,
@@ -193,15 +194,44 @@ describe('world: samples', () => {
       assert.ok(!/undefined|error|NaN/.test(doc.text), doc.text);
     }
     assert.deepEqual([...kinds].sort(), [
-      'arithmetic',
       'article',
+      'assistant',
       'caption',
       'conversation',
       'program',
-      'request_notes',
-      'retelling',
+      'question',
       'scene_notes',
     ]);
+  });
+
+  it('has no signal token in the corpus', () => {
+    for (const { text } of documents(book, 'train', 400))
+      for (const token of SIGNAL_TOKENS) assert.ok(!text.includes(token), text);
+  });
+
+  it('tells what a document leaves to learn: not what users, tools and codes of media say', () => {
+    // One token a word and a name: what stands between is told apart by it.
+    const words = new Map<string, number>();
+    const encoder = {
+      id: (token: string) => words.get(token) ?? (words.set(token, words.size), words.size - 1),
+      encode: (text: string) => (text.match(/<\|\w+\|>|[^<]+/g) ?? []).map((piece) => encoder.id(piece)),
+      encodePlain: (text: string) => encoder.encode(text),
+    };
+    const learned = (text: string): string[] => {
+      const ids = encoder.encode(text);
+      const names = [...words.keys()];
+      const mask = documentMask(encoder, ids);
+      return ids.filter((_, t) => mask[t]).map((id) => names[id]);
+    };
+    assert.deepEqual(learned('<|begin|>An article.<|end|>'), ['An article.', '<|end|>']);
+    assert.deepEqual(learned('<|begin|><|image|>star red<|media_end|>A star.<|end|>'), ['A star.', '<|end|>']);
+    assert.deepEqual(
+      learned(
+        '<|begin|><|user|>Look: <|image|>star red<|media_end|> What is it?<|end|><|assistant|>Call: x<|end|>' +
+          '<|tool|>42<|end|><|assistant|>A star.<|end|>',
+      ),
+      ['Call: x', '<|end|>', 'A star.', '<|end|>'],
+    );
   });
 });
 

@@ -13,6 +13,7 @@ import { defineExperiment } from '../../pipeline/experiment';
 import {
   ADDED_TOKENS,
   CHAT_TOKENS,
+  documentMask,
   documents,
   encodeChat,
   evaluationSet,
@@ -48,7 +49,6 @@ export const data = defineExperiment({
   async run(ctx) {
     const { world } = ctx.config;
     const book = makeEncyclopaedia(ctx.seed, world.places);
-    const texts = [...documents(book, 'train', world.documents)].map((d) => d.text);
     ctx.message('training the tokenizer');
     const tokenizer = trainTokenizer(tokenizerTexts(book, TOKENIZER_TEXTS), {
       vocabSize: world.vocabulary,
@@ -74,20 +74,19 @@ export const data = defineExperiment({
       await ctx.save(name, tensors);
     };
 
-    const stream = (list: Iterable<string>): Record<string, HostTensor> => {
-      const ids: number[] = [];
-      for (const text of list) {
-        for (const id of tokenizer.encode(text)) ids.push(id);
+    let corpusTokens = 0;
+    for (const [name, split, count] of [
+      ['corpus', 'train', world.documents],
+      ['corpus_validation', 'validation', VALIDATION_DOCUMENTS],
+    ] as const) {
+      const examples = Array.from(documents(book, split, count), ({ text }) => {
+        const ids = tokenizer.encode(text);
         advance();
-      }
-      return { ids: { dtype: 'int32', shape: [ids.length], data: Int32Array.from(ids) } };
-    };
-    const corpus = stream(texts);
-    await store('corpus', corpus);
-    await store(
-      'corpus_validation',
-      stream([...documents(book, 'validation', VALIDATION_DOCUMENTS)].map((d) => d.text)),
-    );
+        return { ids, mask: documentMask(tokenizer, ids) };
+      });
+      await store(name, packExamples(examples));
+      if (split === 'train') corpusTokens = examples.reduce((n, e) => n + e.ids.length, 0);
+    }
 
     let longest = 0;
     const encode = (
@@ -188,7 +187,7 @@ export const data = defineExperiment({
     const responseTokens = evaluation.reduce((n, e) => n + Array.from(e.mask).reduce((a, b) => a + b, 0), 0);
     return {
       vocabulary: tokenizer.vocabSize,
-      corpusTokens: corpus.ids.data.length,
+      corpusTokens,
       instructionTokens: train.reduce((n, e) => n + e.ids.length, 0),
       // Of all sets; the evaluation refuses what the model's length would cut.
       longestSample: longest,

@@ -55,7 +55,6 @@ export const outputSizesSchema = outputProjectorSchema.pick({
 interface Sizes {
   world: WorldSizes;
   model: z.infer<typeof modelSchema>;
-  time: number;
   pretrain: z.infer<typeof optimizerSchema>;
   inputProjector: z.infer<typeof inputSizesSchema>;
   outputProjector: z.infer<typeof outputSizesSchema>;
@@ -79,7 +78,6 @@ const smoke: Sizes = {
     slots: 8,
   },
   model: { ...llamaSizes['1m'], layers: 3, vocabSize: 1024, maxLength: 448 },
-  time: 128,
   pretrain: optimizer({
     learningRate: 3e-3,
     batchSize: 8,
@@ -101,7 +99,7 @@ const smoke: Sizes = {
 const laptop: Sizes = {
   world: {
     places: 60,
-    documents: 40000,
+    documents: 24000,
     captions: 9600,
     instructions: 18000,
     preferences: 12000,
@@ -110,7 +108,6 @@ const laptop: Sizes = {
     slots: 8,
   },
   model: { ...llamaSizes['4m'], vocabSize: 1536, maxLength: 448 },
-  time: 128,
   pretrain: optimizer({
     learningRate: 3e-3,
     batchSize: 8,
@@ -132,7 +129,7 @@ const laptop: Sizes = {
 const gpu: Sizes = {
   world: {
     places: 180,
-    documents: 400000,
+    documents: 240000,
     captions: 200000,
     instructions: 120000,
     preferences: 64400,
@@ -141,7 +138,6 @@ const gpu: Sizes = {
     slots: 8,
   },
   model: { ...llamaSizes['100m'], vocabSize: 4096 },
-  time: 256,
   pretrain: optimizer({
     learningRate: 6e-4,
     batchSize: 64,

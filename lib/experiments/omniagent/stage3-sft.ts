@@ -54,7 +54,7 @@ export const stage3 = defineExperiment({
     const { model, world, sft: optimizer, sftLora: lora } = profileSizes(profile);
     const { places, slots } = world;
     // NExT-GPT: 2e-4 for the adapter, 2e-5 for the projectors, which start trained. Here they have had minutes, not days.
-    return { model, lora, optimizer, alignWeight: 1, projectorRate: 0.5, world: { places, slots } };
+    return { model, lora, optimizer, alignWeight: 0.1, projectorRate: 0.5, world: { places, slots } };
   },
   async run(ctx) {
     const { model, lora, optimizer, world } = ctx.config;
