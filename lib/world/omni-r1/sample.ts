@@ -1,0 +1,60 @@
+/** What a sample of Omni-R1's laptop world is: the types that generators, oracles, trainers and the benchmark share. */
+import type { Picture } from '../../io/media';
+import type { Random } from '../../nn/random';
+import type { Split } from '../splits';
+import type { Action, Predict } from './actions';
+
+/** The four Uni-Tasks (paper, section 3.1), and the benchmark's share of each: 100, 200, 200, 300 of 800. */
+export const UNI_TASKS = ['natural', 'structured', 'diagrammatic', 'vision-op'] as const;
+export type UniTask = (typeof UNI_TASKS)[number];
+export const BENCH_COUNTS: Record<UniTask, number> = {
+  natural: 100,
+  structured: 200,
+  diagrammatic: 200,
+  'vision-op': 300,
+};
+
+/** One step of a trajectory: an action and the picture that it truly makes. */
+export interface Step {
+  action: Action;
+  image: Picture;
+  /** The step in words alone, as Zero's chains have it; a description in the language of captions. */
+  says: string;
+}
+
+export interface R1Sample {
+  /** Split, task and number: unique. */
+  id: string;
+  task: UniTask;
+  /** Which question of the task: "bar-value", "slide", .... */
+  kind: string;
+  split: Split;
+  /** With "<image>" where the picture stands. */
+  question: string;
+  image: Picture;
+  steps: Step[];
+  answer: string;
+  /** What the picture shows, for the base model: facts in the order in which a description says them. */
+  facts: string[];
+  /** What kind of figure it is; a description begins with it. */
+  figure: string;
+  /** The pictures that PRED can announce. */
+  predict: Predict;
+  /**
+   * For each step the pictures that it might have been taken for: of other actions of its kind on this sample, and the picture before.
+   * The true one is not among them.
+   */
+  alternatives: (step: number) => Picture[];
+}
+
+/** What a generator makes; the rest is added in generate.ts. */
+export type Draft = Omit<R1Sample, 'id' | 'task' | 'split' | 'kind'> & {
+  /** What decides the sample but for its ground: it decides the split. */
+  key: string;
+};
+/** Draws the content from `random`, the ground from `paint`. */
+export type Generator = (random: Random, paint: Random) => Draft;
+
+/** A description of the picture: all facts, or those chosen. */
+export const describe = ({ figure, facts }: Pick<R1Sample, 'figure' | 'facts'>, chosen = facts): string =>
+  `${figure}: ${chosen.join(', ')}.`;
