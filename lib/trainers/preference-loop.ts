@@ -1,9 +1,9 @@
 /**
- * The recipe that DPO and SimPO share: only the loss differs, so one compiled step takes it as a function. The policy is a
- * fresh LoRA adapter on the supervised model.
+ * The recipe that the trainings on preference pairs share: only the batch and the loss differ. The policy is a fresh LoRA
+ * adapter on the supervised model.
  *
  * Logged (TRL's names): loss, rewards/chosen, rewards/rejected, rewards/accuracies, rewards/margins, logps/chosen,
- * logps/rejected, grad_norm, learning_rate; on held-out pairs eval_rewards/accuracies, eval_rewards/margins, eval_loss.
+ * logps/rejected, grad_norm, learning_rate, and what the loss adds; on held-out pairs eval_loss and eval_rewards/....
  */
 import type { Tensor } from '../graph/tensor';
 import { valueAndGrad } from '../graph/grad';
@@ -15,6 +15,7 @@ import { loraInit, withLora } from '../nn/lora';
 import type { LoraAdapter } from '../nn/lora';
 import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
+import type { Feed } from '../runtime/jit';
 import { groupedIndices } from './batches';
 import type { TokenBatch } from './batches';
 import { compiled } from './context';
@@ -25,66 +26,45 @@ import { stepScalars, update } from './optimizer';
 import { pairBatch, pairLogProbs, pickSums, referenceSums } from './preference';
 import type { PreferenceOptions, PreferencePair } from './preference';
 
-export type PairLoss = (pair: { chosen: Responses; rejected: Responses }, reference: PairSums) => PreferenceLoss;
+/** What a method makes of pairs. `B` is a tree of tensors. */
+export interface PairMethod<P extends PreferencePair, B> {
+  name: string;
+  /** Whatever is computed once, such as the reference's log-probabilities; then batches of the pairs at these places. */
+  prepare: (pairs: readonly P[]) => Promise<(rows: readonly number[]) => B>;
+  loss: (params: LlamaParams, batch: B) => PreferenceLoss;
+}
 
-export async function trainOnPairs(
+export type PairOptions<P extends PreferencePair> = Omit<PreferenceOptions, 'pairs' | 'heldOut'> & {
+  pairs: readonly P[];
+  heldOut: readonly P[];
+};
+
+export async function trainPairs<P extends PreferencePair, B>(
   context: TrainContext,
-  name: string,
-  o: PreferenceOptions,
-  lossOfPair: PairLoss,
-  /** Whether the loss looks at the reference; without, its sums are given as zeros. */
-  usesReference: boolean,
+  o: PairOptions<P>,
+  method: PairMethod<P, B>,
 ): Promise<LoraAdapter> {
-  const { model, lora, optimizer, device } = o;
+  const { lora, optimizer, device } = o;
+  const { name } = method;
   const rng = new Random(o.seed, name);
   const adapter = loraInit(rng.stream('init'), o.base, lora);
   const lengths = o.pairs.map((p) => Math.max(p.chosen.ids.length, p.rejected.ids.length));
-  const rowsOfStep = (i: number): number[] => groupedIndices(rng.stream('order'), lengths, optimizer.batchSize, i);
-  // Of all pairs only those that a step will take, in the order of the steps.
-  const taken = Array.from({ length: optimizer.steps }, (_, i) => rowsOfStep(i)).flat();
-  const none = (count: number): { chosen: Float32Array; rejected: Float32Array } => ({
-    chosen: new Float32Array(count),
-    rejected: new Float32Array(count),
-  });
-  const sumsOf = (list: readonly PreferencePair[], rows: readonly number[]): ReturnType<typeof referenceSums> =>
-    usesReference ? referenceSums(o, list, rows) : Promise.resolve(none(list.length));
-  const reference = await sumsOf(o.pairs, [...new Set(taken)]);
-  const heldReference = await sumsOf(
-    o.heldOut,
-    o.heldOut.map((_, i) => i),
-  );
+  const batchOf = await method.prepare(o.pairs);
+  const heldBatchOf = await method.prepare(o.heldOut);
 
-  const lossOf = (
-    a: LoraAdapter,
-    base: LlamaParams,
-    b: TokenBatch,
-    ref: PairSums,
-  ): { loss: Tensor; [metric: string]: Tensor } => {
-    const { loss, metrics } = lossOfPair(pairLogProbs(withLora(base, a, lora), model, b), ref);
+  const lossOf = (a: LoraAdapter, base: LlamaParams, b: B): { loss: Tensor; [metric: string]: Tensor } => {
+    const { loss, metrics } = method.loss(withLora(base, a, lora), b);
     return { ...metrics, loss };
   };
   const step = jit(
-    (
-      a: LoraAdapter,
-      s: AdamWState<LoraAdapter>,
-      base: LlamaParams,
-      b: TokenBatch,
-      ref: PairSums,
-      scalars: AdamWScalars<Tensor>,
-    ) => {
-      const { value, grads } = valueAndGrad(lossOf)(a, base, b, ref);
+    (a: LoraAdapter, s: AdamWState<LoraAdapter>, base: LlamaParams, b: B, scalars: AdamWScalars<Tensor>) => {
+      const { value, grads } = valueAndGrad(lossOf)(a, base, b);
       const next = update(optimizer, a, grads, s, scalars);
       return { adapter: next.params, adam: next.state, metrics: { ...value, grad_norm: next.norm } };
     },
     { donate: [0, 1], device, ...compiled(context, `${name} step`) },
   );
   const evaluation = jit(lossOf, { device, ...compiled(context, `${name} evaluation`) });
-  const rowsOf = (list: readonly PreferencePair[], rows: readonly number[]): TokenBatch =>
-    pairBatch(
-      rows.map((r) => list[r]),
-      model.maxLength,
-      o.vectors,
-    );
 
   const state = await trainLoop(context, {
     name,
@@ -100,9 +80,7 @@ export async function trainOnPairs(
       const batches = Math.ceil(o.heldOut.length / size);
       for (let b = 0; b < batches; b++) {
         const rows = Array.from({ length: size }, (_, k) => (b * size + k) % o.heldOut.length);
-        const values = await readMetrics(
-          await evaluation(adapter, o.base, rowsOf(o.heldOut, rows), pickSums(heldReference, rows)),
-        );
+        const values = await readMetrics(await evaluation(adapter, o.base, heldBatchOf(rows) as Feed<B>));
         for (const key of ['loss', 'rewards/accuracies', 'rewards/margins'])
           sums[`eval_${key}`] = (sums[`eval_${key}`] ?? 0) + values[key] / batches;
       }
@@ -110,8 +88,8 @@ export async function trainOnPairs(
     },
     step: async ({ adapter, adam }, i) => {
       const { learningRate, scalars } = stepScalars(optimizer, i);
-      const rows = rowsOfStep(i);
-      const out = await step(adapter, adam, o.base, rowsOf(o.pairs, rows), pickSums(reference, rows), scalars);
+      const rows = groupedIndices(rng.stream('order'), lengths, optimizer.batchSize, i);
+      const out = await step(adapter, adam, o.base, batchOf(rows) as Feed<B>, scalars);
       return {
         state: { adapter: out.adapter, adam: out.adam },
         metrics: { ...(await readMetrics(out.metrics)), learning_rate: learningRate },
@@ -121,4 +99,30 @@ export async function trainOnPairs(
   step.release();
   evaluation.release();
   return state.adapter;
+}
+
+export type PairLoss = (pair: { chosen: Responses; rejected: Responses }, reference: PairSums) => PreferenceLoss;
+
+type SumsBatch = { tokens: TokenBatch; reference: PairSums };
+
+/** Losses of whole responses (DPO, SimPO). `usesReference`: without, the reference's sums are given as zeros. */
+export function trainOnPairs(
+  context: TrainContext,
+  name: string,
+  o: PreferenceOptions,
+  lossOfPair: PairLoss,
+  usesReference: boolean,
+): Promise<LoraAdapter> {
+  const none = (n: number) => ({ chosen: new Float32Array(n), rejected: new Float32Array(n) });
+  return trainPairs<PreferencePair, SumsBatch>(context, o, {
+    name,
+    prepare: async (pairs) => {
+      const sums = usesReference ? await referenceSums(o, pairs) : none(pairs.length);
+      return (rows) => ({
+        tokens: pairBatch(rows.map((r) => pairs[r]), o.model.maxLength, o.vectors), // prettier-ignore
+        reference: pickSums(sums, rows),
+      });
+    },
+    loss: (params, { tokens, reference }) => lossOfPair(pairLogProbs(params, o.model, tokens), reference),
+  });
 }

@@ -6,15 +6,15 @@ import type { Tensor } from '../graph/tensor';
 import { tensor } from '../graph/tensor';
 import { tokenLogProbs } from '../losses/cross-entropy';
 import type { Responses } from '../losses/sequence';
-import { sequenceSums } from '../losses/sequence';
 import { llama } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
 import { filledInputs } from '../models/omniagent';
 import type { LoraConfig } from '../nn/lora';
-import { jit } from '../runtime/jit';
 import { padBatch } from './batches';
 import type { TokenBatch, TokenExample, VectorShape } from './batches';
 import type { OptimizerConfig } from './optimizer';
+import { referenceLogProbs } from './reference';
+import type { ReferenceOptions } from './reference';
 
 export interface PreferencePair {
   chosen: TokenExample;
@@ -32,6 +32,8 @@ export interface PreferenceOptions {
   heldOut: readonly PreferencePair[];
   /** The shape of the examples' media, if any has some: `vectorShape`. */
   vectors?: VectorShape;
+  /** Where the reference's log-probabilities are kept, under the hash of model and data; without, they are not kept. */
+  cacheDir?: string;
   seed: number;
   device?: string;
 }
@@ -55,50 +57,41 @@ export function pairLogProbs(
   return { chosen: part(0), rejected: part(half) };
 }
 
-/**
- * Reference sums of the pairs in `rows`, computed once: float32 [pairs] each, NaN at pairs that were not asked for.
- * Batches are taken in the order of `rows`.
- */
-export async function referenceSums(
-  o: PreferenceOptions,
-  pairs: readonly PreferencePair[],
-  rows: readonly number[],
-): Promise<{ chosen: Float32Array; rejected: Float32Array }> {
-  const sums = jit(
-    (base: LlamaParams, b: TokenBatch): { chosen: Tensor; rejected: Tensor } => {
-      const { chosen, rejected } = pairLogProbs(base, o.model, b);
-      return { chosen: sequenceSums(chosen), rejected: sequenceSums(rejected) };
-    },
-    { device: o.device, name: 'reference' },
-  );
-  const size = o.optimizer.batchSize;
-  const empty = (): Float32Array => new Float32Array(pairs.length).fill(NaN);
-  const out = { chosen: empty(), rejected: empty() };
-  for (let at = 0; at < rows.length; at += size) {
-    // The last batch is filled up, so that its shape is compiled already.
-    const batch = Array.from({ length: size }, (_, k) => rows[Math.min(at + k, rows.length - 1)]);
-    const values = await sums(
-      o.base,
-      pairBatch(
-        batch.map((r) => pairs[r]),
-        o.model.maxLength,
-        o.vectors,
-      ),
-    );
-    for (const side of ['chosen', 'rejected'] as const) {
-      const found = await values[side].numbers();
-      batch.forEach((r, k) => (out[side][r] = found[k]));
-    }
-  }
-  sums.release();
-  return out;
+/** Sums of a reference's log-probabilities, float32 [pairs] each. */
+export interface ReferenceSums {
+  chosen: Float32Array;
+  rejected: Float32Array;
+}
+
+/** What a reference needs of a preference trainer's options. */
+export const referenceOptions = ({
+  model,
+  base,
+  optimizer,
+  vectors,
+  device,
+  cacheDir,
+}: PreferenceOptions): ReferenceOptions => ({
+  model,
+  base,
+  batchSize: 2 * optimizer.batchSize,
+  vectors,
+  device,
+  cacheDir,
+});
+
+/** Reference sums of the pairs: computed once, or read from the cache. */
+export async function referenceSums(o: PreferenceOptions, pairs: readonly PreferencePair[]): Promise<ReferenceSums> {
+  const rows = await referenceLogProbs(referenceOptions(o), [
+    ...pairs.map((p) => p.chosen),
+    ...pairs.map((p) => p.rejected),
+  ]);
+  const sums = Float32Array.from(rows, (row) => row.reduce((a, b) => a + b, 0));
+  return { chosen: sums.slice(0, pairs.length), rejected: sums.slice(pairs.length) };
 }
 
 /** The reference sums of some pairs as tensors. */
-export const pickSums = (
-  sums: { chosen: Float32Array; rejected: Float32Array },
-  rows: readonly number[],
-): { chosen: Tensor; rejected: Tensor } => ({
+export const pickSums = (sums: ReferenceSums, rows: readonly number[]): { chosen: Tensor; rejected: Tensor } => ({
   chosen: tensor(Float32Array.from(rows, (r) => sums.chosen[r])),
   rejected: tensor(Float32Array.from(rows, (r) => sums.rejected[r])),
 });

@@ -16,7 +16,6 @@ import type { Run } from '../../pipeline/run-result';
 import { vectorShape } from '../../trainers/batches';
 import type { TokenExample } from '../../trainers/batches';
 import type { OmniExample } from '../../trainers/omni-batch';
-import type { PreferencePair } from '../../trainers/preference';
 import { MODALITIES, renderMedium } from '../../world';
 import type { Modality } from '../../world';
 import { joinMedia, unpackExamples } from './examples';
@@ -126,17 +125,4 @@ export async function measurePerplexities(
     { vectors: vectorShape(filled, slots, outWidth), device },
   );
   return perplexities(losses);
-}
-
-/** Pairs with the vectors of their media. */
-export async function loadPairs(
-  data: Run,
-  name: string,
-  model: Pick<OmniModel, 'input' | 'encoder'>,
-  device?: string,
-): Promise<PreferencePair[]> {
-  const filled = await fillExamples(model, await loadOmniExamples(data, `${name}_chosen`), device);
-  const rejected = unpackExamples(data.file(`${name}_rejected.safetensors`), await data.load(`${name}_rejected`));
-  // Both have the same prompt, and so the same media at the same places.
-  return filled.map((chosen, i) => ({ chosen, rejected: { ...rejected[i], vectors: chosen.vectors } }));
 }
