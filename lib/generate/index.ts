@@ -12,3 +12,5 @@ export { decodeBlocks, encodeConversations, projectMedia, respond } from './omni
 export type { Block, ChatMessage, DecodeOptions, OmniModel, OmniResponse, RespondOptions } from './omni';
 export { loadOmniModel } from './omni-load';
 export type { LoadOptions } from './omni-load';
+export { GENERATION_MODES, modeConstraint } from './interleaved';
+export type { GenerationMode, ModeOptions } from './interleaved';

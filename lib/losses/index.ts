@@ -38,3 +38,7 @@ export { addNoise, diffusionLoss, diffusionTarget, minSnrWeights } from './diffu
 export type { DiffusionLossOptions, Noised } from './diffusion';
 export { melDistance, multiResolutionStft, stftResolutions } from './stft';
 export type { StftLoss } from './stft';
+export { perceptionLoss, perceptionMask } from './perception';
+export type { PerceptionInputs, PerceptionOptions } from './perception';
+export { vqganLoss } from './vqgan';
+export type { VqganLossOptions } from './vqgan';

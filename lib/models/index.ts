@@ -69,3 +69,11 @@ export { vocoder, vocoderExcitation, vocoderHop, vocoderInit, vocoderSchema, voc
 export type { VocoderBlockParams, VocoderConfig, VocoderParams } from './vocoder';
 export { withCopyingHeads } from './llama-copying';
 export { principalAutoencoder } from './vae-principal';
+export { chameleonInit, chameleonSizes, fromChameleonJson, toChameleonJson } from './chameleon';
+export { codebookOf, pictureCoder } from './omni-r1';
+export type { OmniR1, PictureCoder } from './omni-r1';
+export { loadOmniR1, saveOmniR1 } from './omni-r1-folder';
+export * from './r1-layout';
+export * from './r1-template';
+export * from './vqgan';
+export { vqganStart } from './vqgan-start';

@@ -99,3 +99,4 @@ export type {
   SpatialTransformerParams,
   TransformerBlockParams,
 } from './spatial-transformer';
+export { kMeans } from './k-means';

@@ -47,3 +47,7 @@ export { jointBatch, jointInput } from './joint-batch';
 export type { BatchWording, JointBatch, JointScenes } from './joint-batch';
 export { jointLoss, jointPairs, trainJointEncoder } from './joint-encoder';
 export type { JointOptions } from './joint-encoder';
+export { pesftBatch, pesftLoss, trainPesft } from './pesft';
+export type { PesftBatch, PesftOptions, PesftState } from './pesft';
+export { codeUsage, trainVqgan } from './vqgan';
+export type { VqganOptions } from './vqgan';

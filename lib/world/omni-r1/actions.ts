@@ -26,9 +26,9 @@ export type Action =
 /** The picture of the state that a text announces, or null where it announces none. */
 export type Predict = (text: string) => Picture | null;
 
-/** `BBOX(0.125, 0.5, 0.125, 0.375)`. */
+/** `BBOX(0.125,0.5,0.125,0.375)`. */
 export function formatAction(a: Action): string {
-  const list = (...values: (number | string)[]): string => `${a.name}(${values.join(', ')})`;
+  const list = (...values: (number | string)[]): string => `${a.name}(${values.join(',')})`;
   if (a.name === 'PRED') return list(a.text);
   if (a.name === 'MARK') return list(a.x, a.y, a.id);
   if (a.name === 'LINE') return list(a.x1, a.y1, a.x2, a.y2);
