@@ -14,3 +14,5 @@ export { loadOmniModel } from './omni-load';
 export type { LoadOptions } from './omni-load';
 export { GENERATION_MODES, modeConstraint } from './interleaved';
 export type { GenerationMode, ModeOptions } from './interleaved';
+export { rollouts, stretches } from './rollouts';
+export type { Rollout, RolloutOptions, RolloutPrompt } from './rollouts';
