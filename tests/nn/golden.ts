@@ -1,4 +1,4 @@
-/** Values of tests/goldens/{nn,projectors}.py, and the operands that both sides compute from a name. */
+/** Values of tests/goldens/{nn,projectors,omni_r1}.py, and the operands that both sides compute from a name. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ interface GoldenRecord {
 // Tests run from dist; the goldens stay with the sources.
 const folder = path.join(__dirname, '../../../tests/goldens/data');
 const records = new Map(
-  ['nn', 'projectors'].flatMap((file) =>
+  ['nn', 'projectors', 'omni_r1'].flatMap((file) =>
     readFileSync(path.join(folder, `${file}.jsonl`), 'utf8')
       .trimEnd()
       .split('\n')
