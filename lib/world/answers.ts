@@ -2,18 +2,13 @@
 import { describeObjects } from './describe';
 import { queryFor, stateFact } from './facts';
 import type { Category, Oracle, PlanStep } from './records';
+import { MEDIA_NOUNS, MEDIA_VERBS } from './lexicon';
 import { fullBlock } from './response';
 import type { Draft } from './response';
 import type { Modality } from './signals';
 import { explainSum, nameSum, programFor } from './sums';
 import { sentenceCase } from './wording';
 import type { Wording } from './wording';
-
-const MEDIUM: Record<Modality, readonly string[]> = {
-  image: ['picture', 'image'],
-  audio: ['sound', 'recording'],
-  video: ['clip', 'video'],
-};
 
 /** Plan steps: a beginning and an end, each with several wordings. PLAN_CHECKS recognises every combination. */
 const STEPS: Record<PlanStep, readonly [readonly string[], readonly string[]]> = {
@@ -29,22 +24,13 @@ const STEPS: Record<PlanStep, readonly [readonly string[], readonly string[]]> =
     ['Describe', 'Say in words', 'Put into words'],
     ['the scene', 'what there is', 'it', 'what to show'],
   ],
-  image: [
-    ['Draw', 'Paint', 'Make', 'Create'],
-    ['the picture', 'an image', 'a picture of it', 'the image of the scene'],
-  ],
-  audio: [
-    ['Play', 'Make', 'Create', 'Give'],
-    ['the sound', 'a recording', 'a sound of it', 'the audio of the scene'],
-  ],
-  video: [
-    ['Film', 'Make', 'Create', 'Animate'],
-    ['the clip', 'a video', 'a clip of it', 'the video of the scene'],
-  ],
+  image: [MEDIA_VERBS.image, ['the picture', 'an image', 'the scene as an image']],
+  audio: [MEDIA_VERBS.audio, ['the sound', 'a recording', 'the scene as a sound']],
+  video: [MEDIA_VERBS.video, ['the clip', 'a video', 'the scene as a video']],
 };
 
 const sayStep = (step: PlanStep, wording: Wording): string =>
-  `${wording.pick(STEPS[step][0])} ${wording.pick(STEPS[step][1])}.`;
+  `${sentenceCase(wording.pick(STEPS[step][0]))} ${wording.pick(STEPS[step][1])}.`;
 
 /** How a step of each kind is recognised, in a model's plan too. */
 export const PLAN_CHECKS: Record<PlanStep, RegExp> = {
@@ -52,7 +38,7 @@ export const PLAN_CHECKS: Record<PlanStep, RegExp> = {
   compute: /\b(compute|calculate|program|work out)/i,
   describe: /\b(describe|say|words)\b/i,
   image: /\b(picture|image|draw|paint)/i,
-  audio: /\b(sound|recording|audio|play)/i,
+  audio: /\b(sound|record|audio|play)/i,
   video: /\b(clip|video|film|animate)/i,
 };
 
@@ -103,7 +89,7 @@ const LEADS: Partial<Record<Category, readonly ((m: string) => string)[]>> = {
 
 /** "picture and sound", in the order of emission. */
 const namesOf = (outputs: readonly Modality[], wording: Wording): string =>
-  outputs.map((m) => wording.pick(MEDIUM[m])).join(' and ');
+  outputs.map((m) => wording.pick(MEDIA_NOUNS[m])).join(' and ');
 
 const TOPICS = {
   population: ['the population', 'the number of people'],
@@ -152,7 +138,7 @@ function thinkAbout(oracle: Oracle, wording: Wording): string {
   else if (outputs.length)
     thoughts.push(
       wording.pick([
-        `A ${wording.pick(MEDIUM[outputs[0]])} is wanted too.`,
+        `A ${wording.pick(MEDIA_NOUNS[outputs[0]])} is wanted too.`,
         'Then I show it.',
         'After that I make the rest.',
         '',

@@ -126,20 +126,20 @@ const question: Maker = (_, split, random, w) => {
 };
 
 const KINDS: Record<string, { share: number; make: Maker }> = {
-  assistant: { share: 0.5, make: assistant },
+  assistant: { share: 0.6, make: assistant },
   question: { share: 0.12, make: question },
-  scene_notes: { share: 0.1, make: sceneNotes },
+  scene_notes: { share: 0.05, make: sceneNotes },
   caption: {
-    share: 0.15,
+    share: 0.12,
     make: (_, split, random, w) => {
       const modality = random.choice(MODALITIES);
       const { objects } = drawScene(random, { split });
       return codeSegment(modality, objects) + describeObjects(objects, w, { motion: showsMotion(modality) });
     },
   },
-  article: { share: 0.03, make: (book, _, random, w) => article(random.choice(book.places), w) },
+  article: { share: 0.02, make: (book, _, random, w) => article(random.choice(book.places), w) },
   program: {
-    share: 0.04,
+    share: 0.03,
     make: (_, split, random, w) => {
       let sum = drawSum(random);
       while (splitOf(sumKey(sum)) !== split) sum = drawSum(random);

@@ -100,3 +100,17 @@ export const COUNT_WORDS: readonly (readonly string[])[] = [
 
 /** Short code of a cell, as in chess: column a to c, row 1 (top) to 3. */
 export const cellCode = ([row, column]: Cell): string => `${'abc'[column]}${row + 1}`;
+
+/** What is done to make a medium, the same words in requests and in plans. */
+export const MEDIA_VERBS = {
+  image: ['draw', 'paint'],
+  audio: ['play', 'record'],
+  video: ['film', 'animate'],
+} as const;
+
+/** Names of the media. */
+export const MEDIA_NOUNS = {
+  image: ['picture', 'image'],
+  audio: ['sound', 'recording'],
+  video: ['clip', 'video'],
+} as const;

@@ -1,14 +1,14 @@
 /** What users say: the request for each category, in one of very many wordings. */
 import { askFact } from './facts';
 import type { Fact } from './facts';
-import { COLOUR_WORDS } from './lexicon';
+import { COLOUR_WORDS, MEDIA_NOUNS, MEDIA_VERBS } from './lexicon';
 import type { Colour, Size } from './lexicon';
 import { inReadingOrder } from './scene';
 import type { SceneObject } from './scene';
 import type { Modality } from './signals';
 import { nameSum } from './sums';
 import type { Sum } from './sums';
-import { sentenceCase } from './wording';
+import { sentenceCase, withArticle } from './wording';
 import type { Wording } from './wording';
 
 /** A change that the user wants of what is seen or heard. */
@@ -42,9 +42,9 @@ function sayEdit(edit: Edit, w: Wording): string {
 }
 
 const NOUNS: Record<Modality, readonly string[]> = {
-  image: ['a picture', 'an image'],
-  audio: ['a sound', 'a recording'],
-  video: ['a clip', 'a video'],
+  image: MEDIA_NOUNS.image.map(withArticle),
+  audio: MEDIA_NOUNS.audio.map(withArticle),
+  video: MEDIA_NOUNS.video.map(withArticle),
 };
 
 /** "a picture and a sound". */
@@ -126,6 +126,10 @@ export function askSteps(steps: readonly string[], w: Wording): string {
   return steps.map((step, i) => sentenceCase(starts[i] + step) + (/[.?!]$/.test(step) ? '' : '.')).join(' ');
 }
 
+/** "draw it", "film it as a clip". */
+const makeIt = (modality: Modality, w: Wording): string =>
+  w.pick(MEDIA_VERBS[modality]) + w.pick([' it', ` it as ${w.pick(NOUNS[modality])}`]);
+
 /** One step's words. */
 export const stepWords = {
   search: (fact: Fact, w: Wording) => w.pick([`look this up: ${askFact(fact, w)}?`, `find out: ${askFact(fact, w)}?`]),
@@ -134,7 +138,7 @@ export const stepWords = {
   scene: (description: string, w: Wording) =>
     w.pick([`imagine this: ${description}`, `take this scene: ${description}`]),
   emblem: (w: Wording) => w.pick(['take its emblem', 'think of its emblem']),
-  image: (w: Wording) => w.pick(['draw it', 'make a picture of it', 'paint an image']),
-  audio: (w: Wording) => w.pick(['play it as a sound', 'let me hear it', 'make a recording of it']),
-  video: (w: Wording) => w.pick(['film it', 'make a clip of it', 'animate it as a video']),
+  image: (w: Wording) => makeIt('image', w),
+  audio: (w: Wording) => makeIt('audio', w),
+  video: (w: Wording) => makeIt('video', w),
 };

@@ -105,7 +105,7 @@ const laptop: Sizes = {
     preferences: 12000,
     heldOutPairs: 480,
     vocabulary: 1536,
-    slots: 8,
+    slots: 16,
   },
   model: { ...llamaSizes['4m'], vocabSize: 1536, maxLength: 448 },
   pretrain: optimizer({
@@ -121,7 +121,7 @@ const laptop: Sizes = {
   stage1: optimizer({ learningRate: 2e-3, batchSize: 16, steps: 400, checkpointEvery: 100 }),
   stage2: optimizer({ learningRate: 2e-3, batchSize: 16, steps: 300, checkpointEvery: 100 }),
   sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 1000, checkpointEvery: 100 }),
-  sftLora: { rank: 32, alpha: 64, targets, modulesToSave },
+  sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
   preference: optimizer({ learningRate: 2e-4, batchSize: 8, steps: 200, warmupRatio: 0.1, checkpointEvery: 50 }),
   preferenceLora: { rank: 32, alpha: 64, targets, modulesToSave: [] },
 };
