@@ -2,11 +2,15 @@
  * Stage 2 (NExT-GPT, "decoding-side alignment"): the output projectors learn to give from the states at a caption's
  * signal tokens what the decoders' text encoders give for the caption; language model and decoders are frozen.
  *
- * Difference from NExT-GPT: the embeddings of the signal tokens, which are new to the language model, are trained too
- * (`signals`); frozen at their random start they would ask the caption nothing.
+ * Differences from NExT-GPT: 1. the embeddings of the signal tokens, which are new to the language model, are trained too
+ * (`signals`); frozen at their random start they would ask the caption nothing. 2. With `lora` an adapter is trained as well:
+ * a small language model's states at a new token hold nothing of the text before it, and no projector can find what is
+ * not there.
  */
 import { outputProjectorsInit } from '../models/omniagent';
 import type { OutputProjectorsConfig, OutputProjectorsParams } from '../models/omniagent';
+import { loraInit } from '../nn/lora';
+import type { LoraAdapter } from '../nn/lora';
 import { pickModules } from '../nn/modules';
 import type { SavedModules } from '../nn/modules';
 import { Random } from '../nn/random';
@@ -17,7 +21,7 @@ import { copyTree } from '../io/params';
 
 export type Stage2Options = Pick<
   OmniOptions,
-  'model' | 'base' | 'optimizer' | 'examples' | 'batch' | 'seed' | 'device' | 'evaluate' | 'alignWeight' | 'diffusion'
+  'model' | 'base' | 'optimizer' | 'examples' | 'batch' | 'seed' | 'device' | 'evaluate' | 'alignWeight' | 'projectorRate' | 'diffusion' | 'lora'
 > & {
   outputConfig: OutputProjectorsConfig;
   targets: TextTargets;
@@ -29,16 +33,20 @@ export interface Stage2Result {
   outputProjectors: OutputProjectorsParams;
   /** The embeddings with their new rows. */
   modules: SavedModules;
+  /** With `lora`. */
+  adapter?: LoraAdapter;
 }
 
 export async function trainStage2(context: TrainContext, o: Stage2Options): Promise<Stage2Result> {
-  const outputProjectors = outputProjectorsInit(new Random(o.seed, 'stage2').stream('init'), o.outputConfig);
+  const rng = new Random(o.seed, 'stage2');
+  const outputProjectors = outputProjectorsInit(rng.stream('init'), o.outputConfig);
+  const adapter = o.lora && loraInit(rng.stream('adapter'), o.base, o.lora);
   const modules = await copyTree(pickModules(o.base, ['embed_tokens']));
   const parts = await trainOmni(context, 'stage2', {
     ...o,
-    trained: { outputProjectors, modules },
+    trained: { outputProjectors, modules, adapter },
     frozen: {},
     rows: o.signals,
   });
-  return { outputProjectors: parts.outputProjectors!, modules: parts.modules! };
+  return { outputProjectors: parts.outputProjectors!, modules: parts.modules!, adapter: parts.adapter };
 }
