@@ -21,7 +21,18 @@ import { copyTree } from '../io/params';
 
 export type Stage2Options = Pick<
   OmniOptions,
-  'model' | 'base' | 'optimizer' | 'examples' | 'batch' | 'seed' | 'device' | 'evaluate' | 'alignWeight' | 'projectorRate' | 'diffusion' | 'lora'
+  | 'model'
+  | 'base'
+  | 'optimizer'
+  | 'examples'
+  | 'batch'
+  | 'seed'
+  | 'device'
+  | 'evaluate'
+  | 'alignWeight'
+  | 'projectorRate'
+  | 'diffusion'
+  | 'lora'
 > & {
   outputConfig: OutputProjectorsConfig;
   targets: TextTargets;

@@ -1,5 +1,5 @@
 /** Right responses: a draft from an oracle, in one of very many wordings. */
-import { describeObjects } from './describe';
+import { captionOf } from './caption';
 import { queryFor, stateFact } from './facts';
 import type { Category, Oracle, PlanStep } from './records';
 import { MEDIA_NOUNS, MEDIA_VERBS } from './lexicon';
@@ -42,45 +42,38 @@ export const PLAN_CHECKS: Record<PlanStep, RegExp> = {
   video: /\b(clip|video|film|animate)/i,
 };
 
-/** What stands before the description; `m` names the media. */
+/** What stands before the caption; `m` names the media. */
 const LEADS: Partial<Record<Category, readonly ((m: string) => string)[]>> = {
   audio_to_image: [
-    () => '',
-    (m) => `Here is the ${m}.`,
+    (m) => `Here is the ${m}:`,
     (m) => `This is the ${m} of what I hear:`,
-    (m) => `As ${m}:`,
-    (m) => `The sound gives this ${m}.`,
+    (m) => `The sound gives this ${m}:`,
     (m) => `I made the ${m}:`,
     () => 'What I hear looks like this:',
   ],
   image_to_audio: [
-    () => '',
-    (m) => `Here is the ${m}.`,
+    (m) => `Here is the ${m}:`,
     (m) => `This is the ${m} for what I look at:`,
-    (m) => `As ${m}:`,
-    (m) => `Listen to this ${m}.`,
+    (m) => `Listen to this ${m}:`,
     (m) => `I made the ${m}:`,
     () => 'This is how it sounds:',
   ],
   text_to_multimodal: [
-    () => '',
-    (m) => `Here is the ${m}.`,
+    (m) => `Here is the ${m}:`,
     (m) => `I made the ${m}:`,
-    (m) => `This is the ${m} you asked for.`,
-    () => 'Done:',
+    (m) => `This is the ${m} you asked for:`,
     (m) => `Your ${m}:`,
     () => 'This is what I made:',
   ],
   search_and_generate: [
-    (m) => `Here is the ${m}.`,
+    (m) => `Here is the ${m}:`,
     (m) => `The ${m} shows this:`,
     (m) => `And this is the ${m}:`,
     (m) => `I made the ${m} too:`,
     (m) => `Now the ${m}:`,
   ],
   multi_step_creation: [
-    () => '',
-    (m) => `Here is the ${m}.`,
+    (m) => `Here is the ${m}:`,
     () => 'All steps are done:',
     (m) => `This is the ${m}:`,
     () => 'This is what I made:',
@@ -181,8 +174,9 @@ export function composeAnswer(category: Category, oracle: Oracle, wording: Wordi
   if (oracle.objects) {
     const leads = LEADS[category];
     if (leads) parts.push(wording.pick(leads)(namesOf(oracle.outputs, wording)));
-    draft.caption = describeObjects(oracle.objects, wording, { motion: oracle.motion });
-    parts.push(draft.caption);
+    // In fixed words, right before the blocks: what the signal tokens have to take up stands in known places.
+    draft.caption = captionOf(oracle.objects, { motion: oracle.motion });
+    parts.push(`${draft.caption}.`);
   }
   draft.text = parts.filter(Boolean).join(' ');
   return draft;

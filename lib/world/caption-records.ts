@@ -1,7 +1,7 @@
 /** Records of stages 0 to 2: pairs, captioned media, captions of media, captions for signals. */
 import { Random } from '../nn/random';
 import { captionOf } from './caption';
-import { makeMediaCaption } from './captions';
+import { makeMediaCaption, targetCaption } from './captions';
 import { describeObjects } from './describe';
 import { mediaSegment, showsMotion } from './media';
 import { drawScene } from './scene';
@@ -87,15 +87,21 @@ export function makeMediaCaptionRecord(seed: number, split: Split, index: number
   return record;
 }
 
-/** Stage 2: caption `index` for a modality's signals, the modalities by turns. */
+/** Stage 2: caption `index` as answers have it, then the blocks of all modalities in some order. */
 export function makeSignalCaption(seed: number, split: Split, index: number): SignalCaptionRecord {
-  const { modality, scene, text } = makeMediaCaption(seed, split, index, 'signal');
+  const random = new Random(seed, `signal/${split}/${index}`);
+  const { objects } = drawScene(random, { split });
+  // Answers to requests that know no motion tell none.
+  const motion = random.uniform() < 0.6;
+  const order = Array.from(random.permutation(MODALITIES.length), (i) => MODALITIES[i]);
   return {
     id: `signal-${split}-${index}`,
     split,
-    modality,
-    caption: text,
-    signals: [...SIGNALS[modality].tokens],
-    target: captionOf(scene.objects, { motion: showsMotion(modality) }),
+    caption: `${captionOf(objects, { motion })}.`,
+    blocks: order.map((modality) => ({
+      modality,
+      signals: [...SIGNALS[modality].tokens],
+      target: targetCaption(modality, { objects, motion }),
+    })),
   };
 }

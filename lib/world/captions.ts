@@ -21,8 +21,8 @@ export interface MediaCaption {
 }
 
 /** Caption `index` of a split, the modalities by turns: a pure function of the seed and these. */
-export function makeMediaCaption(seed: number, split: Split, index: number, purpose = 'caption'): MediaCaption {
-  const random = new Random(seed, `${purpose}/${split}/${index}`);
+export function makeMediaCaption(seed: number, split: Split, index: number): MediaCaption {
+  const random = new Random(seed, `caption/${split}/${index}`);
   const modality = MODALITIES[index % MODALITIES.length];
   const scene = drawScene(random, { split });
   return {

@@ -4,7 +4,7 @@
  */
 import type { Random } from '../nn/random';
 import { composeAnswer, callFor } from './answers';
-import { describeObjects } from './describe';
+import { captionOf } from './caption';
 import { REGIONS } from './encyclopaedia';
 import type { Encyclopaedia } from './encyclopaedia';
 import { answerOf, drawFact, placeNamed } from './facts';
@@ -124,7 +124,7 @@ const TABLE: Record<CorruptionName, Corruption> = {
       const wording = new Wording(random, asked);
       // What only the search could tell stays unknown.
       const caption =
-        oracle.objects && !oracle.emblem ? describeObjects(oracle.objects, wording, { motion: oracle.motion }) : '';
+        oracle.objects && !oracle.emblem ? `${captionOf(oracle.objects, { motion: oracle.motion })}.` : '';
       return {
         ...draft,
         call: { json: broken, result: `error: ${parseCall(broken).problem}` },

@@ -44,15 +44,20 @@ export const mediaCaptionSchema = z.strictObject({
 });
 export type MediaCaptionRecord = z.infer<typeof mediaCaptionSchema>;
 
-/** Stage 2: a description, the signal tokens that follow it, and the caption whose embedding they are to give. */
+/** Stage 2: a caption, the signal tokens that follow it, and the captions whose embeddings they are to give. */
 export const signalCaptionSchema = z.strictObject({
   ...common,
-  modality,
-  /** A free wording: what the language model reads. */
+  /** What the language model reads. */
   caption: z.string(),
-  signals: z.array(z.string()),
-  /** The canonical caption: its encoding by the decoder's text encoder is the target. */
-  target: z.string(),
+  /** In the order of their blocks. */
+  blocks: z.array(
+    z.strictObject({
+      modality,
+      signals: z.array(z.string()),
+      /** The canonical caption: its encoding by the decoder's text encoder is the target. */
+      target: z.string(),
+    }),
+  ),
 });
 export type SignalCaptionRecord = z.infer<typeof signalCaptionSchema>;
 

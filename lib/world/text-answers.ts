@@ -1,13 +1,11 @@
 /**
  * Conversations as a language model without senses and without signal tokens knows them: what is thought, planned and called is
- * written out, an input medium is the code of its scene, and a picture, sound or clip is an image of Markdown, whose
- * description is the canonical caption:
+ * written out, an input medium is the code of its scene, and where a picture, sound or clip would be made it is named:
  *
  *   Thought: I let a program do it. Call: {"name":"code_interpreter",...}
- *   You see a red disc on the left. ![image](small red circle middle left)
+ *   Here is the picture: small red circle middle left. [image]
  */
 import type { Message } from './chat';
-import { targetCaption } from './captions';
 import type { Instruction } from './instructions';
 import { codeSegment, mediaSegment } from './media';
 import { MODALITIES } from './signals';
@@ -34,7 +32,7 @@ export function writtenConversation(sample: Pick<Instruction, 'prompt' | 'record
     plan ? `Plan: ${plan.map((step, i) => `${i + 1}. ${step}`).join(' ')}` : '',
     call ? `Call: ${call.json}` : '',
   ].filter(Boolean);
-  const media = oracle.outputs.map((modality) => `![${modality}](${targetCaption(modality, oracle)})`);
+  const media = oracle.outputs.map((modality) => `[${modality}]`);
   const answer = [text, ...media].join(' ');
   const turns: Message[] = call
     ? [

@@ -21,10 +21,10 @@ import {
   instructions,
   makeEncyclopaedia,
   makeMediaCaption,
+  makeSignalCaption,
   makeToolUse,
   makeUnderstanding,
   preferences,
-  SIGNALS,
   targetCaption,
   tokenizerTexts,
   toMessages,
@@ -111,7 +111,7 @@ export const data = defineExperiment({
       await ctx.saveJson(`${name}_media`, media);
     };
 
-    // Stage 1: a medium, then its description. Stage 2: a description, then the signal tokens of a medium.
+    // Stage 1: a medium, then its description. Stage 2: a description, then the signal tokens of all media.
     const { begin, end } = CHAT_TOKENS;
     const [opens, closes] = [tokenizer.id(begin), tokenizer.id(end)];
     for (const [split, count, suffix] of [
@@ -130,22 +130,16 @@ export const data = defineExperiment({
           media: [{ at: 2, medium: { modality, scene } }],
           blocks: [],
         });
-        const other = makeMediaCaption(book.seed, split, i, 'signal');
-        const words = tokenizer.encode(other.text);
-        const block = SIGNALS[other.modality].tokens.map((t) => tokenizer.id(t));
-        decoding.push({
-          ids: [opens, ...words, ...block, closes],
-          mask: [0, ...words.map(() => 1), ...block.map(() => 1), 1],
-          media: [],
-          blocks: [
-            {
-              modality: other.modality,
-              at: 1 + words.length,
-              // A picture's and a sound's description tells no motion: theirs is none.
-              caption: targetCaption(other.modality, { objects: other.scene.objects, motion: true }),
-            },
-          ],
+        const other = makeSignalCaption(book.seed, split, i);
+        const words = tokenizer.encode(other.caption);
+        const ids = [opens, ...words];
+        const blocks = other.blocks.map(({ modality, signals, target }) => {
+          const at = ids.length;
+          ids.push(...signals.map((t) => tokenizer.id(t)));
+          return { modality, at, caption: target };
         });
+        ids.push(closes);
+        decoding.push({ ids, mask: ids.map((_, t) => Number(t > 0)), media: [], blocks });
         advance();
         advance();
       }

@@ -81,7 +81,13 @@ const settings: Record<string, Setting[]> = {
     ...optimizer('1e-3', '[N]'),
   ],
   'omniagent/stage2_decode': [
-    { what: 'trained', paper: 'output projectors', source: '[N]', ours: () => 'output projectors, signal tokens' },
+    {
+      what: 'trained',
+      paper: 'output projectors',
+      source: '[N]',
+      ours: (c) =>
+        `output projectors, signal tokens${at(c, 'lora') ? `, LoRA of rank ${String(at(c, 'lora.rank'))}` : ''}`,
+    },
     { what: 'projector, width', paper: '512', source: '[N]', ours: 'projector.width' },
     {
       what: 'encoder + decoder layers',

@@ -17,7 +17,7 @@ import { MODALITIES, SIGNALS, SIGNAL_TOKENS } from '../../world';
 import type { Modality } from '../../world';
 import { decoderFolder, loadBackbone, loadDecoders, loadOmniExamples, loadTokenizer } from './load';
 import { illustrate } from './illustrate';
-import { modelSchema, outputSizesSchema, profileSizes } from './sizes';
+import { loraSchema, modelSchema, outputSizesSchema, profileSizes } from './sizes';
 
 export const decoderParents = MODALITIES.map((m) => `omniagent/stage0_${m}`);
 
@@ -72,14 +72,19 @@ export const stage2 = defineExperiment({
     model: modelSchema,
     projector: outputSizesSchema,
     optimizer: optimizerSchema,
+    /** The adapter that is trained too, if any. */
+    lora: loraSchema.nullable(),
     alignWeight: z.number().positive(),
+    /** The projectors' learning rate, in units of the adapter's. */
+    projectorRate: z.number().positive(),
   }),
   config: (profile) => {
-    const { model, outputProjector: projector, stage2: optimizer } = profileSizes(profile);
-    return { model, projector, optimizer, alignWeight: 1 };
+    const { model, outputProjector: projector, stage2: optimizer, sftLora } = profileSizes(profile);
+    // NExT-GPT trains the projectors alone; see trainers/stage2-decode.ts for why a small model needs more.
+    return { model, projector, optimizer, lora: { ...sftLora, modulesToSave: [] }, alignWeight: 1, projectorRate: 2 };
   },
   async run(ctx) {
-    const { model, projector, optimizer, alignWeight } = ctx.config;
+    const { model, projector, optimizer, lora, alignWeight, projectorRate } = ctx.config;
     const { device, seed } = ctx;
     const data = ctx.parent('omniagent/data');
     const tokenizer = loadTokenizer(data);
@@ -88,15 +93,15 @@ export const stage2 = defineExperiment({
     const outputConfig = outputConfigOf(projector, model.width, decoders);
     const { examples } = await loadOmniExamples(data, 'decoding');
     const held = (await loadOmniExamples(data, 'decoding_test')).examples;
-    const few = held.slice(0, 6);
+    const few = held.slice(0, 3);
     const batch = {
       shape: { maxLength: model.maxLength, slots: 1, width: 1, length: 1 },
       captionTokens: captionTokensOf(decoders),
     };
     const show = (name: string, list: typeof held, parts: Parameters<typeof illustrate>[2]['parts']) =>
-      illustrate(ctx, decoders, { model, base, outputConfig, batch, parts }, list, name);
+      illustrate(ctx, decoders, { model, base, lora: lora ?? undefined, outputConfig, batch, parts }, list, name);
 
-    const { outputProjectors, modules } = await trainStage2(ctx, {
+    const trained = await trainStage2(ctx, {
       model,
       base,
       outputConfig,
@@ -107,6 +112,8 @@ export const stage2 = defineExperiment({
       seed,
       device,
       alignWeight,
+      projectorRate,
+      lora: lora ?? undefined,
       signals: { from: tokenizer.id(SIGNAL_TOKENS[0]), to: tokenizer.id(SIGNAL_TOKENS.at(-1)!) + 1 },
       evaluate: async (parts, step) => {
         const metrics = await show(`training/${step}`, few, parts);
@@ -115,7 +122,8 @@ export const stage2 = defineExperiment({
         );
       },
     });
-    const metrics = await show('samples', held.slice(0, HELD_OUT * MODALITIES.length), { outputProjectors, modules });
+    const metrics = await show('samples', held.slice(0, HELD_OUT), trained);
+    const { outputProjectors, modules, adapter } = trained;
     releaseMediaPrograms();
     await saveOmniAgent(
       ctx.dir,
@@ -126,12 +134,15 @@ export const stage2 = defineExperiment({
           inputProjector: null,
           outputProjectors: outputConfig,
         },
-        llama: { config: model, base: replaceModules(base, modules) },
+        llama:
+          adapter && lora
+            ? { config: model, base, peft: { adapter, modules, lora } }
+            : { config: model, base: replaceModules(base, modules) },
         outputProjectors,
         tokenizer,
       },
       { decoders: Object.fromEntries(MODALITIES.map((m) => [m, decoderFolder(ctx.parent(`omniagent/stage0_${m}`))])) },
     );
-    return { parameters: countElements(outputProjectors), ...metrics };
+    return { parameters: countElements({ ...adapter, outputProjectors }), ...metrics };
   },
 });

@@ -62,7 +62,8 @@ export const stage3 = defineExperiment({
     const data = ctx.parent('omniagent/data');
     const encode = await loadOmniAgentParts(ctx.parent('omniagent/stage1_encode').dir);
     const decode = await loadOmniAgentParts(ctx.parent('omniagent/stage2_decode').dir);
-    const { base } = decode.llama;
+    const { peft: aligned } = decode.llama;
+    const base = aligned ? await mergePeft(decode.llama.base, aligned) : decode.llama.base;
     const frozen = {
       encoder: encoderFolder(ctx.parent('omniagent/stage0_encoder')),
       decoders: Object.fromEntries(MODALITIES.map((m) => [m, decoderFolder(ctx.parent(`omniagent/stage0_${m}`))])),
