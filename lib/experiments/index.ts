@@ -13,7 +13,10 @@ import './omniagent/stage1-encode';
 import './omniagent/stage2-decode';
 import './omniagent/stage3-sft';
 import './omniagent/stage4-dpo';
+import './omniagent/stage4-grpo';
+import './omniagent/stage4-grpo-plus-plus';
 import './omniagent/stage4-mm-dpo';
+import './omniagent/stage4-online-grpo';
 import './omniagent/stage4-simpo';
 
 export { OmniAgentModel } from './agent';

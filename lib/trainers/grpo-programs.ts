@@ -27,14 +27,30 @@ export interface ProgramOptions {
   lora: LoraConfig;
   optimizer: OptimizerConfig;
   policy: GrpoMethod['policy'];
+  /** Whether `score` gives entropies too. */
+  entropies: boolean;
   device?: string;
 }
+
+/** Of each label, [B, T]. */
+export type Scores = {
+  /** log pi at temperature 1, to compare with what sampling saw. */
+  plain: Tensor;
+  /** log pi and log ref at the rows' temperatures. */
+  old: Tensor;
+  ref: Tensor;
+  /** Of the distributions at the rows' temperatures. */
+  entropies?: Tensor;
+};
 
 /** Logits [B, T, V] divided by their rows' temperatures [B]. */
 const warm = (logits: Tensor, temperatures: Tensor | null): Tensor =>
   temperatures ? logits.div(temperatures.reshape([-1, 1, 1])) : logits;
 
-export function grpoPrograms(context: TrainContext, { model, base, lora, optimizer, policy, device }: ProgramOptions) {
+export function grpoPrograms(
+  context: TrainContext,
+  { model, base, lora, optimizer, policy, entropies, device }: ProgramOptions,
+) {
   const options = (name: string) => ({ device, ...compiled(context, `grpo ${name}`) });
   const weightsOf = jit((p: LlamaParams, a: LoraAdapter): Record<string, Tensor> => {
     const merged = tensorsOf(mergeLora(p, a, lora));
@@ -43,16 +59,15 @@ export function grpoPrograms(context: TrainContext, { model, base, lora, optimiz
     );
   }, options('merge'));
 
-  const score = jit((a: LoraAdapter, p: LlamaParams, b: TokenBatch, temperatures: Tensor | null) => {
+  const score = jit((a: LoraAdapter, p: LlamaParams, b: TokenBatch, temperatures: Tensor | null): Scores => {
     const logits = llama(withLora(p, a, lora), model, filledInputs(p, b));
     const warmed = warm(logits, temperatures);
     const reference = warm(llama(p, model, filledInputs(p, b)), temperatures);
     return {
-      /** log pi at temperature 1, to compare with what sampling saw. */
       plain: tokenLogProbs(logits, b.labels),
       old: tokenLogProbs(warmed, b.labels),
       ref: tokenLogProbs(reference, b.labels),
-      entropies: tokenEntropies(warmed),
+      ...(entropies ? { entropies: tokenEntropies(warmed) } : {}),
     };
   }, options('score'));
 

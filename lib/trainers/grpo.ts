@@ -19,6 +19,7 @@
  */
 import { rollouts } from '../generate/rollouts';
 import type { Rollout } from '../generate/rollouts';
+import type { Tensor } from '../graph/tensor';
 import { overlongPenalty } from '../losses/overlong';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
 import { adamWInit } from '../nn/adamw';
@@ -41,6 +42,7 @@ import {
 } from './grpo-metrics';
 import type { Judged } from './grpo-metrics';
 import { grpoPrograms } from './grpo-programs';
+import type { Scores } from './grpo-programs';
 import { advantagesFor, exampleOf, firstPlace, policyBatch, temperaturesOf } from './grpo-rows';
 import type { PolicyRow } from './grpo-rows';
 import { initialState, packState, unpackState } from './grpo-state';
@@ -78,7 +80,8 @@ export async function trainGrpo<T extends RlTask>(context: TrainContext, o: Grpo
   const { generations, iterations } = sampling;
   const rng = new Random(seed, 'grpo');
   const optimizer = { ...o.optimizer, steps: o.optimizer.steps * iterations };
-  const programs = grpoPrograms(context, { ...o, optimizer, policy: method.policy });
+  const adjust = method.dynamicTemperature;
+  const programs = grpoPrograms(context, { ...o, optimizer, policy: method.policy, entropies: !!adjust });
   const advantages = advantagesFor(method.advantages, generations, device);
   const buffer = { capacity: method.replay?.capacity ?? 0, generations, length: sampling.maxLength };
 
@@ -140,23 +143,23 @@ export async function trainGrpo<T extends RlTask>(context: TrainContext, o: Grpo
   const scored = async (
     adapter: LoraAdapter,
     rows: readonly { task: number; rollout: Rollout; temperature: number }[],
-  ): Promise<Record<'plain' | 'old' | 'ref' | 'entropies', Float32Array[]>> => {
+  ): Promise<Record<keyof Scores, Float32Array[]>> => {
     const examples = rows.map(({ task, rollout }) => exampleOf(tasks[task], rollout));
     const batch = padBatch(examples, model.maxLength, o.vectors);
     const found = await programs.score(adapter, base, batch, temperaturesOf(rows));
     const time = batch.ids.shape[1];
-    const cut = async (name: keyof typeof found): Promise<Float32Array[]> => {
-      const values = (await found[name].data()) as Float32Array;
+    const cut = async (t: Tensor): Promise<Float32Array[]> => {
+      const values = (await t.data()) as Float32Array;
       return rows.map(({ task, rollout }, i) => {
         const from = i * time + firstPlace(tasks[task]);
         return values.slice(from, from + rollout.tokens.length);
       });
     };
     const out = {
-      plain: await cut('plain'),
-      old: await cut('old'),
-      ref: await cut('ref'),
-      entropies: await cut('entropies'),
+      plain: await cut(found.plain),
+      old: await cut(found.old),
+      ref: await cut(found.ref),
+      entropies: found.entropies ? await cut(found.entropies) : [],
     };
     for (const t of Object.values(found)) t.dispose();
     return out;
@@ -233,9 +236,8 @@ export async function trainGrpo<T extends RlTask>(context: TrainContext, o: Grpo
         updates.push({ ...(await readMetrics(out.metrics)), learning_rate: learningRate });
       }
 
-      const entropy = meanEntropy(drawn, found.entropies);
-      const adjust = method.dynamicTemperature;
       if (adjust) {
+        const entropy = meanEntropy(drawn, found.entropies);
         carried.target ??= Math.fround(adjust.target === 'first' ? entropy : adjust.target);
         const moved = temperature * Math.exp(adjust.rate * (carried.target - entropy));
         carried.temperature = Math.fround(Math.min(adjust.max, Math.max(adjust.min, moved)));
@@ -248,7 +250,6 @@ export async function trainGrpo<T extends RlTask>(context: TrainContext, o: Grpo
           frac_reward_zero_std: stds.filter((s) => s === 0).length / stds.length,
           ...completionMetrics(drawn),
           ...samplingGap(drawn, found.plain),
-          'sampling/entropy': entropy,
           temperature,
           ...(method.replay ? { 'replay/size': carried.buffer.heap.length, 'replay/replaced': replaced } : {}),
         },
