@@ -18,6 +18,12 @@ import './omniagent/stage4-grpo-plus-plus';
 import './omniagent/stage4-mm-dpo';
 import './omniagent/stage4-online-grpo';
 import './omniagent/stage4-simpo';
+import './omni-r1/base';
+import './omni-r1/data';
+import './omni-r1/perpo';
+import './omni-r1/pesft';
+import './omni-r1/vqgan';
+import './omni-r1/zero';
 
 export { OmniAgentModel } from './agent';
 export { omniagentPerplexities } from './paper';

@@ -1,0 +1,80 @@
+/** The laptop world as tokens: the vocabulary, trajectories in the released JSON Lines format, descriptions for the base model. */
+import path from 'node:path';
+import type { HostTensor } from '../../graph/dtype';
+import { writeJsonl } from '../../io/jsonl';
+import { pictureCoder } from '../../models/omni-r1';
+import { layoutOf } from '../../models/r1-layout';
+import type { R1Example } from '../../models/r1-template';
+import { vqganGrid } from '../../models/vqgan';
+import { defineExperiment } from '../../pipeline/experiment';
+import { r1Sample } from '../../world/omni-r1';
+import { loadVqgan, r1RowSchema } from './load';
+import { r1Sizes, r1WorldSchema } from './sizes';
+import { descriptionExamples, trainR1Tokenizer, trajectoryRows } from './tokens';
+import { z } from 'zod';
+
+/** Samples that are rendered and coded together. */
+const CHUNK = 256;
+
+/** Examples one after another; `ends` says where each ends. */
+export function packed(examples: readonly R1Example[]): Record<string, HostTensor> {
+  const ints = (values: number[]): HostTensor => ({
+    dtype: 'int32',
+    shape: [values.length],
+    data: Int32Array.from(values),
+  });
+  let end = 0;
+  return {
+    ids: ints(examples.flatMap((e) => e.ids)),
+    mask: ints(examples.flatMap((e) => e.mask)),
+    ends: ints(examples.map((e) => (end += e.ids.length))),
+  };
+}
+
+export const data = defineExperiment({
+  name: 'omni-r1/data',
+  description: "Omni-R1's trajectories and descriptions as tokens",
+  module: __filename,
+  parents: ['omni-r1/vqgan'],
+  schema: z.strictObject({ world: r1WorldSchema.pick({ trajectories: true, descriptions: true, words: true }) }),
+  config: (profile) => {
+    const { trajectories, descriptions, words } = r1Sizes(profile).world;
+    return { world: { trajectories, descriptions, words } };
+  },
+  async run(ctx) {
+    const { world } = ctx.config;
+    const { seed, device } = ctx;
+    const vqgan = await loadVqgan(ctx.parent('omni-r1/vqgan'));
+    const side = vqganGrid(vqgan.config);
+    const codes = vqgan.config.numEmbeddings;
+    const tokenizer = trainR1Tokenizer(seed, codes, codes + world.words);
+    await tokenizer.save(path.join(ctx.dir, 'tokenizer'));
+    const layout = layoutOf(tokenizer, { rows: side, columns: side });
+    const coder = pictureCoder({ vqgan, layout }, { device });
+    const total = world.trajectories + world.descriptions;
+    async function* rows() {
+      for (let at = 0; at < world.trajectories; at += CHUNK) {
+        const n = Math.min(CHUNK, world.trajectories - at);
+        const samples = Array.from({ length: n }, (_, k) => r1Sample(seed, 'train', at + k));
+        yield* await trajectoryRows(coder, samples);
+        ctx.progress(at + n, total);
+      }
+    }
+    await writeJsonl(path.join(ctx.dir, 'train.jsonl'), r1RowSchema, rows());
+    const descriptions: R1Example[] = [];
+    for (let at = 0; at < world.descriptions; at += CHUNK) {
+      const n = Math.min(CHUNK, world.descriptions - at);
+      // Other samples than the trajectories'.
+      const samples = Array.from({ length: n }, (_, k) => r1Sample(seed, 'train', world.trajectories + at + k));
+      descriptions.push(...(await descriptionExamples(coder, tokenizer, layout, samples, seed + at)));
+      ctx.progress(world.trajectories + at + n, total);
+    }
+    await ctx.save('descriptions', packed(descriptions));
+    coder.release();
+    return {
+      vocabulary: layout.vocabSize,
+      descriptionTokens: descriptions.reduce((n, e) => n + e.ids.length, 0),
+      longestDescription: Math.max(...descriptions.map((e) => e.ids.length)),
+    };
+  },
+});

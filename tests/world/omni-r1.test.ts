@@ -1,0 +1,141 @@
+/** Omni-R1's laptop world: samples are what their oracles say, splits are apart, actions are text and picture alike. */
+import assert from 'node:assert/strict';
+import { FormatError } from '../../lib/errors';
+import {
+  BENCH_COUNTS,
+  executeAction,
+  formatAction,
+  judgeStep,
+  KINDS,
+  makeR1Sample,
+  omniBenchSamples,
+  parseAction,
+  parseActions,
+  pictureDistance,
+  r1Sample,
+  UNI_TASKS,
+} from '../../lib/world/omni-r1';
+import type { R1Sample } from '../../lib/world/omni-r1';
+
+/** Three samples of every kind. */
+const some: R1Sample[] = UNI_TASKS.flatMap((task) => {
+  const kinds = Object.keys(KINDS[task]).length;
+  return Array.from({ length: 3 * kinds }, (_, i) => makeR1Sample(5, 'train', task, i));
+});
+
+describe("Omni-R1's laptop world", () => {
+  it('is a function of seed, split, task and index', () => {
+    for (const [i, sample] of some.slice(0, 6).entries()) {
+      const again = makeR1Sample(5, 'train', sample.task, Number(sample.id.split('-').at(-1)));
+      assert.deepEqual(again.image.data, sample.image.data, String(i));
+      assert.equal(again.question, sample.question);
+    }
+    assert.notDeepEqual(r1Sample(0, 'train', 0).image.data, r1Sample(1, 'train', 0).image.data);
+  });
+
+  it('executes each step from its text to its picture', () => {
+    for (const sample of some) {
+      let before = sample.image;
+      for (const step of sample.steps) {
+        const after = executeAction(before, parseAction(formatAction(step.action)), sample.predict);
+        assert.deepEqual(after.data, step.image.data, sample.id);
+        before = after;
+      }
+    }
+  });
+
+  it('takes true pictures for right, and every other that it could be taken for wrong', () => {
+    for (const sample of some)
+      sample.steps.forEach((step, k) => {
+        assert.ok(judgeStep(sample, k, step.image).right, `${sample.id} ${sample.kind}`);
+        for (const other of sample.alternatives(k))
+          if (pictureDistance(other, step.image) > 1e-6)
+            assert.ok(!judgeStep(sample, k, other).right, `${sample.id} ${sample.kind}: another picture`);
+        const blank = { ...step.image, data: step.image.data.map(() => 0.5) };
+        assert.ok(!judgeStep(sample, k, blank).right);
+      });
+  });
+
+  it('has answers that follow from what its pictures show', () => {
+    for (const { kind, facts, question, answer, id } of some) {
+      const bars = new Map(facts.map((f) => f.split(' ') as [string, string]));
+      const asked = [...question.matchAll(/red|green|blue|yellow|purple/g)].map(([c]) => c);
+      if (kind === 'bar-value') assert.equal(answer, bars.get(asked[0]), id);
+      if (kind === 'bar-sum')
+        assert.equal(
+          Number(answer),
+          asked.reduce((n, c) => n + Number(bars.get(c)), 0),
+          id,
+        );
+      if (kind === 'bar-highest') assert.equal(bars.get(answer), [...bars.values()].sort().at(-1), id);
+      if (kind === 'line-peak') assert.equal(answer, [...facts].sort().at(-1), id);
+      if (kind === 'line-value') assert.equal(answer, facts[Number(/\d/.exec(question)![0]) - 1], id);
+      if (kind === 'pie-largest') assert.equal(facts.filter((f) => f === answer).length, 2, id);
+      if (kind === 'find-colour') {
+        const shape = /the (\w+)\?/.exec(question)![1];
+        assert.deepEqual(
+          facts.filter((f) => f.endsWith(shape)),
+          [`${answer} ${shape}`],
+          id,
+        );
+      }
+      if (kind === 'run-maze') assert.ok(facts.includes(`${/Go (\w+)/.exec(question)![1]} ${answer}`), id);
+      if (kind === 'dot-count') assert.ok(facts.includes(`left ${answer}`), id);
+    }
+  });
+
+  it('keeps splits apart', () => {
+    const facts = (split: 'train' | 'test', n: number): Set<string> =>
+      new Set(
+        Array.from({ length: n }, (_, i) => r1Sample(i % 2, split, i))
+          .filter((s) => s.figure !== 'angle' && s.figure !== 'shape' && s.figure !== 'dots')
+          .map((s) => `${s.figure} ${s.facts.join()}`),
+      );
+    const train = facts('train', 96);
+    // Facts of a maze say less than the maze.
+    const shared = [...facts('test', 48)].filter((f) => train.has(f) && !f.startsWith('maze'));
+    assert.deepEqual(shared, []);
+  });
+
+  it('has the proportions of the benchmark', () => {
+    assert.deepEqual(
+      UNI_TASKS.map((t) => BENCH_COUNTS[t]),
+      [100, 200, 200, 300],
+    );
+    const part = omniBenchSamples(0, 0.02);
+    assert.deepEqual(
+      UNI_TASKS.map((t) => part.filter((s) => s.task === t).length),
+      [2, 4, 4, 6],
+    );
+    const train = Array.from({ length: 16 }, (_, i) => r1Sample(0, 'train', i));
+    assert.deepEqual(
+      UNI_TASKS.map((t) => train.filter((s) => s.task === t).length),
+      [2, 4, 4, 6],
+    );
+    assert.equal(new Set(train.map((s) => s.id)).size, 16);
+  });
+
+  it('refuses malformed, degenerate and out-of-range actions', () => {
+    for (const text of [
+      'BBOX(0.1,0.2,0.3)',
+      'BBOX(0.5,0.5,0.6,0.1)',
+      'BBOX(0.5,0.5,0,0.1)',
+      'ZOOM-in(-0.1,0,0.5,0.5)',
+      'ZOOM-in(a,b,c,d)',
+      'MARK(0.5,0.5,1.5)',
+      'MARK(0.5,1.5,1)',
+      'LINE(0.5,0.5,0.5,0.5)',
+      'LINE(0,0,2,1)',
+      'PRED( )',
+      'DRAW(1)',
+      '',
+    ])
+      assert.throws(() => parseAction(text), FormatError, text);
+    assert.throws(() => executeAction(some[0].image, { name: 'PRED', text: 'nowhere' }, () => null), FormatError);
+    assert.deepEqual(
+      parseActions('THOUGHT 1: MARK(0.5,0.25,1) then PRED(up)').map((a) => a.name),
+      ['MARK', 'PRED'],
+    );
+    assert.deepEqual(parseActions('no action'), []);
+  });
+});
