@@ -64,3 +64,40 @@ export function power(base: Complex, exponent: Complex): Complex {
   }
   return exponential(multiply(exponent, logarithm(base)));
 }
+
+/** Coefficients B(2k) / (2k (2k - 1)) of Stirling's series, for as many digits as there are at |z| >= 64. */
+const stirling: Digits[] = [];
+function stirlingSeries(): Digits[] {
+  if (stirling.length) return stirling;
+  // Bernoulli numbers by Akiyama and Tanigawa, with digits to spare.
+  const Long = Decimal.clone({ precision: 200 });
+  const row: Decimal[] = [];
+  for (let m = 0; m <= 80; m++) {
+    row[m] = new Long(1).div(m + 1);
+    for (let j = m; j >= 1; j--) row[j - 1] = row[j - 1].sub(row[j]).mul(j);
+    if (m >= 2 && m % 2 === 0) stirling.push(new Digits(row[0].div(m * (m - 1)).toString()));
+  }
+  return stirling;
+}
+
+/** The gamma function: Stirling's series far to the right, and steps back from there. NaN at its poles. */
+export function gamma(z: Complex): Complex {
+  if (!isFinite(z) || z.re.lt(-2000) || z.re.gt(5000)) return complex(NaN, NaN);
+  let below = complex(1);
+  let far = z;
+  while (far.re.lt(64)) {
+    below = multiply(below, far);
+    far = add(far, complex(1));
+  }
+  const back = inverse(far);
+  const step = multiply(back, back);
+  let power = back;
+  const half = add(far, complex(-0.5));
+  let sum = add(multiply(half, logarithm(far)), negate(far));
+  sum = add(sum, complex(PI.mul(2).ln().div(2)));
+  for (const coefficient of stirlingSeries()) {
+    sum = add(sum, multiply(power, complex(coefficient)));
+    power = multiply(power, step);
+  }
+  return multiply(exponential(sum), inverse(below));
+}

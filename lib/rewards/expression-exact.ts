@@ -49,7 +49,7 @@ function combine(op: BinaryOperator, a: Exact, b: Exact): Exact | undefined {
 }
 
 /** n! or n!! of a whole number; undefined for others and where it would be endless. */
-export function factorial(n: bigint, step: 1n | 2n): bigint | undefined {
+function factorial(n: bigint, step: 1n | 2n): bigint | undefined {
   if (n < 0n || n > 5000n) return undefined;
   let product = 1n;
   for (let k = n; k > 1n; k -= step) product *= k;

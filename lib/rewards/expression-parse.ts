@@ -23,7 +23,8 @@ export type Expression =
   | { kind: 'call'; name: FunctionName; of: Expression[] };
 
 type Token =
-  | { type: 'atom'; value: Expression }
+  /** `name`: it is a name by itself, not a letter of a product. */
+  | { type: 'atom'; value: Expression; name?: boolean }
   | { type: 'function'; name: FunctionName }
   | { type: 'op'; op: string }
   /** A line's end inside parentheses: blank, but nothing is multiplied across it. */
@@ -71,9 +72,9 @@ function number(text: string): Expression {
 
 /** A name that is no function: a constant, a symbol, or the product of its letters and numbers. */
 function named(name: string): Token[] {
-  const atom = (value: Expression): Token => ({ type: 'atom', value });
-  if (name === 'pi') return [atom({ kind: 'pi' })];
-  if ([...name].length === 1 || name.includes('_') || WHOLE.has(name)) return [atom({ kind: 'symbol', name })];
+  const atom = (value: Expression, whole = false): Token => ({ type: 'atom', value, name: whole });
+  if (name === 'pi') return [atom({ kind: 'pi' }, true)];
+  if ([...name].length === 1 || name.includes('_') || WHOLE.has(name)) return [atom({ kind: 'symbol', name }, true)];
   return (name.match(/[0-9]+|[^0-9]/gu) ?? []).map((part) => {
     if (!/^[0-9]/.test(part)) {
       if (/^[\p{Nd}²³¹⁰-⁹₀-₉]$/u.test(part)) fail(name, 'a digit of another script');
@@ -111,6 +112,26 @@ function tokens(text: string): Token[] {
     rest = rest.slice((repeat?.[0] ?? digits ?? name ?? op ?? /^\r?\n/.exec(rest)![0]).length);
   }
   return out;
+}
+
+/**
+ * "x(3)!" and "pi(3)!": sympy puts the factorial's parentheses before it knows that the name is no function. After pi they
+ * take it in, (pi 3)!; a symbol is left as a function without arguments, which is an error.
+ */
+function factorialsOfProducts(text: string, all: Token[]): Token[] {
+  const isOp = (token: Token | undefined, op: string): boolean => token?.type === 'op' && token.op === op;
+  for (let i = 1; i < all.length; i++) {
+    if (!isOp(all[i], '!') || !isOp(all[i - 1], ')')) continue;
+    let open = i - 1;
+    for (let depth = 1; depth > 0 && open > 0;) depth += Number(isOp(all[--open], ')')) - Number(isOp(all[open], '('));
+    const before = all[open - 1];
+    if (before?.type !== 'atom' || !before.name) continue;
+    if (before.value.kind === 'symbol') fail(text, 'a factorial of parentheses after a name');
+    all.splice(i, 0, { type: 'op', op: ')' });
+    all.splice(open - 1, 0, { type: 'op', op: '(' });
+    i += 2;
+  }
+  return all;
 }
 
 class Parser {
@@ -223,5 +244,5 @@ class Parser {
 /** @throws ArgumentError for what is no such expression. "^" is a power, like "**". */
 export function parseExpression(text: string): Expression {
   const python = text.replaceAll('^', '**');
-  return new Parser(python, tokens(python)).whole();
+  return new Parser(python, factorialsOfProducts(python, tokens(python))).whole();
 }

@@ -7,11 +7,10 @@
  * 2. Coefficients with a point: sympy adds those of equal terms in double precision, so 0.1x + 0.2x - 0.3x is not zero for
  *    it; here they count as written.
  * 3. Values at infinity (1/oo), unknown functions and bit operations are not equal to anything here.
- * 4. Factorials of symbols are tried at whole numbers.
  */
 import * as C from './complex';
 import type { Complex } from './complex';
-import { exactValue, factorial } from './expression-exact';
+import { exactValue } from './expression-exact';
 import { parseExpression } from './expression-parse';
 import type { Expression } from './expression-parse';
 
@@ -19,7 +18,10 @@ import type { Expression } from './expression-parse';
 const HARD = /\^[{(]|\^[0-9]+\^|\^[0-9][0-9]+/;
 const MOST_LETTERS = 2;
 const POINTS = 6;
-/** For sympy x^0.5 is not sqrt(x), nor 2.0^x the same as 2^x: in powers, numbers with a point are moved by so much. */
+/**
+ * For sympy x^0.5 is not sqrt(x), nor sqrt(x + 0.5) the same as sqrt(x + 1/2): in powers (but for the base of a whole one)
+ * and in arguments, numbers with a point are moved by so much.
+ */
 const MOVED = new C.Digits(1).add('1e-12');
 const TOLERANCE = new C.Digits('1e-45');
 
@@ -35,15 +37,12 @@ function term(value: Complex, run: Run): Complex {
   return value;
 }
 
-function operand(e: Expression, op: string, run: Run): Complex {
-  const value = evaluate(e, run);
-  const exact = op === '**' ? exactValue(e) : undefined;
-  return exact && 'float' in exact ? C.complex(value.re.mul(MOVED)) : value;
-}
-
-function binary(e: Extract<Expression, { kind: 'binary' }>, run: Run): Complex {
-  const left = operand(e.left, e.op, run);
-  const right = operand(e.right, e.op, run);
+function binary(e: Extract<Expression, { kind: 'binary' }>, run: Run, moved: boolean): Complex {
+  const isPower = e.op === '**';
+  const exponent = isPower ? exactValue(e.right) : undefined;
+  const whole = exponent && 'bottom' in exponent && exponent.bottom === 1n;
+  const left = evaluate(e.left, run, moved || (isPower && !whole));
+  const right = evaluate(e.right, run, moved || isPower);
   if (e.op === '*') return C.multiply(left, right);
   if (e.op === '/') return C.multiply(left, C.inverse(right));
   if (e.op === '**') return C.power(left, right);
@@ -51,25 +50,27 @@ function binary(e: Extract<Expression, { kind: 'binary' }>, run: Run): Complex {
 }
 
 function call(e: Extract<Expression, { kind: 'call' }>, run: Run): Complex {
-  const [x, base] = e.of.map((argument) => evaluate(argument, run));
+  const [x, base] = e.of.map((argument) => evaluate(argument, run, true));
   if (e.name === 'sqrt') return C.power(x, C.complex(0.5));
   if (e.name === 're') return C.complex(x.re);
   if (e.name === 'im') return C.complex(x.im);
   if (e.name === 'csc') return C.inverse(C.sine(x));
   if (e.name === 'ln') return base ? C.multiply(C.logarithm(x), C.inverse(C.logarithm(base))) : C.logarithm(x);
-  if (!x.im.isZero() || !x.re.isInteger() || x.re.abs().gt(5000)) return C.complex(NaN);
-  const value = factorial(BigInt(x.re.toFixed(0)), e.name === 'factorial' ? 1n : 2n);
-  return value === undefined ? C.complex(NaN) : C.complex(value.toString());
+  // n!! of what is no whole number is no more than itself: only its argument counts.
+  if (e.name === 'factorial2') return C.multiply(C.gamma(C.add(x, C.complex(1.5))), C.complex(C.PI));
+  return C.gamma(C.add(x, C.complex(1)));
 }
 
-function evaluate(e: Expression, run: Run): Complex {
+/** `moved`: numbers with a point stand where sympy tells them from exact ones, see MOVED. */
+function evaluate(e: Expression, run: Run, moved = false): Complex {
   const exact = exactValue(e);
-  if (exact) return 'float' in exact ? C.complex(exact.float) : C.complex(new C.Digits(exact.top.toString()).div(exact.bottom.toString())); // prettier-ignore
+  if (exact && 'float' in exact) return C.complex(moved ? MOVED.mul(exact.float) : exact.float);
+  if (exact) return C.complex(new C.Digits(exact.top.toString()).div(exact.bottom.toString()));
   if (e.kind === 'symbol') return run.symbols.get(e.name)!;
   if (e.kind === 'pi') return C.complex(C.PI);
   if (e.kind === 'i') return C.complex(0, 1);
-  if (e.kind === 'negative') return C.negate(evaluate(e.of, run));
-  if (e.kind === 'binary') return binary(e, run);
+  if (e.kind === 'negative') return C.negate(evaluate(e.of, run, moved));
+  if (e.kind === 'binary') return binary(e, run, moved);
   if (e.kind === 'call') return call(e, run);
   // A number that is too large to be worked out.
   return C.complex(NaN);
@@ -77,8 +78,6 @@ function evaluate(e: Expression, run: Run): Complex {
 
 const children = (e: Expression): Expression[] =>
   e.kind === 'binary' ? [e.left, e.right] : e.kind === 'call' ? e.of : e.kind === 'negative' ? [e.of] : [];
-const contains = (e: Expression, is: (e: Expression) => boolean): boolean =>
-  is(e) || children(e).some((child) => contains(child, is));
 
 function symbolsOf(e: Expression): string[] {
   const own = e.kind === 'symbol' ? [e.name] : [];
@@ -86,8 +85,7 @@ function symbolsOf(e: Expression): string[] {
 }
 
 /** The k-th symbol at the i-th point: turned by irrational steps, so that all quadrants come up in all pairings. */
-function point(i: number, k: number, whole: boolean): Complex {
-  if (whole) return C.complex(3 + 2 * i + 5 * k + ((i * k) % 3));
+function point(i: number, k: number): Complex {
   const turn = C.Digits.sqrt(2 + 5 * k).mul(i + 1).add(C.Digits.sqrt(3 + k).div(7)).mod(1).mul(2).sub(1).mul(C.PI); // prettier-ignore
   const length = C.Digits.sqrt(7 + 4 * k).div(3).add(C.Digits.sqrt(11 + 6 * i).div(5)).mod(1).add(0.4); // prettier-ignore
   return { re: length.mul(turn.cos()), im: length.mul(turn.sin()) };
@@ -105,10 +103,9 @@ export function isZero(text: string): boolean {
     const exact = exactValue(expression);
     if (exact) return 'float' in exact ? exact.float === 0 : exact.top === 0n;
     const symbols = symbolsOf(expression);
-    const whole = contains(expression, (e) => e.kind === 'call' && e.name.startsWith('factorial'));
     for (let i = 0; i < (symbols.length ? POINTS : 1); i++) {
       const run: Run = {
-        symbols: new Map(symbols.map((name, k) => [name, point(i, k, whole)])),
+        symbols: new Map(symbols.map((name, k) => [name, point(i, k)])),
         scale: new C.Digits(0),
       };
       const value = evaluate(expression, run);

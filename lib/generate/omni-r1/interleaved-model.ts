@@ -1,0 +1,143 @@
+/**
+ * What a model of interleaved text and images is to the commands that run it: token ids in, token ids out, and the ways
+ * between ids, text and pictures. Ids of text, images and control tokens share one vocabulary.
+ */
+import type { Picture } from '../../io/media';
+
+/** Where the parts of the vocabulary lie. Anole's (Chameleon's) numbers in brackets. */
+export interface TokenLayout {
+  /** First image token (4) and how many there are (8192). */
+  imageStart: number;
+  imageCount: number;
+  /** Tokens of one image (1024), between BOI (8197) and EOI (8196). */
+  imageLength: number;
+  beginImage: number;
+  endImage: number;
+  /** "<image>" in a text (8711), which becomes BOI, the image's tokens, EOI. */
+  placeholder: number;
+  bos: number;
+  eos: number;
+}
+
+export const generationModes = ['text-only', 'image-only', 'interleaved-text-image', 'unrestricted'] as const;
+export type GenerationMode = (typeof generationModes)[number];
+
+export interface InterleavedOptions {
+  mode: GenerationMode;
+  /** Most tokens, prompt included. */
+  maxLength: number;
+  /** False: the likeliest token always. */
+  sample: boolean;
+  temperature: number;
+  topP: number;
+  seed: number;
+  /** Names of the rows' random streams: the same name and seed, the same sample, whatever else is in the batch. */
+  streams: readonly string[];
+  signal?: AbortSignal;
+}
+
+export interface InterleavedModel {
+  layout: TokenLayout;
+  /** Longest sequence that the model takes. */
+  maxLength: number;
+  /** With BOS; "<image>" is the placeholder's id. */
+  encodeText(text: string): number[];
+  /** Special tokens are kept. */
+  decodeText(ids: readonly number[]): string;
+  /** `imageLength` image tokens. */
+  encodeImage(picture: Picture): Promise<number[]>;
+  decodeImage(ids: readonly number[]): Promise<Picture>;
+  /** Continues each prompt up to EOS (included) or `maxLength`; gives prompt and continuation. */
+  generate(prompts: readonly (readonly number[])[], options: InterleavedOptions): Promise<number[][]>;
+}
+
+/** A run of text or the inside of an image, without BOI and EOI. */
+export interface InterleavedSegment {
+  kind: 'text' | 'image';
+  ids: number[];
+}
+
+/**
+ * Parts a sequence: BOI begins an image, EOI ends it; an image that is open at the end stays one; EOI outside an image is
+ * text. An image may be empty, a text is not. A second BOI ends what was before it as text.
+ */
+export function splitInterleaved(
+  ids: readonly number[],
+  { beginImage, endImage }: Pick<TokenLayout, 'beginImage' | 'endImage'>,
+): InterleavedSegment[] {
+  const segments: InterleavedSegment[] = [];
+  let current: number[] = [];
+  let inImage = false;
+  for (const id of ids) {
+    if (id === beginImage) {
+      if (current.length) segments.push({ kind: 'text', ids: current });
+      [current, inImage] = [[], true];
+    } else if (id === endImage && inImage) {
+      segments.push({ kind: 'image', ids: current });
+      [current, inImage] = [[], false];
+    } else current.push(id);
+  }
+  if (current.length) segments.push({ kind: inImage ? 'image' : 'text', ids: current });
+  return segments;
+}
+
+/** Cuts before the BOI of image `most` + 1 and puts EOS there; for no images at all only EOS is left. */
+export function truncateImages(
+  ids: readonly number[],
+  most: number,
+  { beginImage, eos }: Pick<TokenLayout, 'beginImage' | 'eos'>,
+): number[] {
+  if (most <= 0) return [eos];
+  let seen = 0;
+  const cut = ids.findIndex((id) => id === beginImage && ++seen > most);
+  return cut < 0 ? [...ids] : [...ids.slice(0, cut), eos];
+}
+
+/** What became of an image in a sequence. */
+export type DecodedImage =
+  | { state: 'picture'; picture: Picture }
+  /** With strict decoding: not `imageLength` ids, or others than image tokens. */
+  | { state: 'invalid'; ids: number[]; why: string }
+  | { state: 'error'; ids: number[]; why: string };
+
+export interface Trajectory {
+  /** Image k stands as <image_k>, <invalid_image_k> or <error_image_k>. */
+  text: string;
+  images: DecodedImage[];
+}
+
+/** Text and pictures of a sequence, in order. */
+export async function decodeInterleaved(
+  model: Pick<InterleavedModel, 'layout' | 'decodeText' | 'decodeImage'>,
+  ids: readonly number[],
+  strict = true,
+): Promise<Trajectory> {
+  const { imageStart, imageCount, imageLength } = model.layout;
+  const images: DecodedImage[] = [];
+  let text = '';
+  for (const segment of splitInterleaved(ids, model.layout)) {
+    if (segment.kind === 'text') {
+      text += model.decodeText(segment.ids);
+      continue;
+    }
+    const k = images.length;
+    const other = segment.ids.findIndex((id) => id < imageStart || id >= imageStart + imageCount);
+    if (strict && (segment.ids.length !== imageLength || other >= 0)) {
+      const why =
+        segment.ids.length !== imageLength
+          ? `expected ${imageLength} tokens, got ${segment.ids.length}`
+          : `expected image tokens, got ${segment.ids[other]} at ${other}`;
+      images.push({ state: 'invalid', ids: segment.ids, why });
+      text += `<invalid_image_${k}>`;
+      continue;
+    }
+    try {
+      images.push({ state: 'picture', picture: await model.decodeImage(segment.ids) });
+      text += `<image_${k}>`;
+    } catch (error) {
+      images.push({ state: 'error', ids: segment.ids, why: (error as Error).message });
+      text += `<error_image_${k}>`;
+    }
+  }
+  return { text, images };
+}
