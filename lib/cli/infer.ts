@@ -1,8 +1,9 @@
 /** `omnilab infer`: trajectories of text and images for files of prompts, with the arguments of the released inference.py. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { generationModes } from '../generate/omni-r1/interleaved-model';
-import type { GenerationMode, InterleavedModel } from '../generate/omni-r1/interleaved-model';
+import { GENERATION_MODES } from '../generate/interleaved';
+import type { GenerationMode } from '../generate/interleaved';
+import type { InterleavedModel } from '../generate/omni-r1/interleaved-model';
 import { inferSubset } from '../generate/omni-r1/infer';
 import type { InferResult, SubsetSummary } from '../generate/omni-r1/infer';
 import { byPriority, inputFiles } from '../generate/omni-r1/infer-input';
@@ -42,7 +43,9 @@ export interface InferCommandOptions {
   json?: boolean;
 }
 
-export type LoadModel = (options: Pick<InferCommandOptions, 'modelPath' | 'processorPath' | 'vqRefPath' | 'device'>) => Promise<InterleavedModel>;
+export type LoadModel = (
+  options: Pick<InferCommandOptions, 'modelPath' | 'processorPath' | 'vqRefPath' | 'device'>,
+) => Promise<InterleavedModel>;
 
 /** Names that other frameworks have for what is computed here in 32 bits. */
 export const DTYPES = ['bfloat16', 'bf16', 'float16', 'fp16', 'half', 'float32', 'fp32'];
@@ -54,7 +57,11 @@ export const deviceOf = (name: string): string => (name === 'cuda' ? 'cuda:0' : 
 export const loadModel: LoadModel = async ({ modelPath, processorPath, vqRefPath, device }) => {
   const { loadInterleavedModel } = await import('../generate/omni-r1/load.js');
   checkDevice(deviceOf(device));
-  return loadInterleavedModel(modelPath, { device: deviceOf(device), tokenizer: processorPath, imageTokenizer: vqRefPath });
+  return loadInterleavedModel(modelPath, {
+    device: deviceOf(device),
+    tokenizer: processorPath,
+    imageTokenizer: vqRefPath,
+  });
 };
 
 const readText = (file: string): string | undefined => {
@@ -88,8 +95,8 @@ export async function inferCommand(
   terminal: Terminal,
   load: LoadModel = loadModel,
 ): Promise<number> {
-  if (!generationModes.includes(options.generationMode as GenerationMode))
-    throw new UsageError('--generation-mode', `expected ${generationModes.join(', ')}, got "${options.generationMode}"`, 'choose one'); // prettier-ignore
+  if (!GENERATION_MODES.includes(options.generationMode as GenerationMode))
+    throw new UsageError('--generation-mode', `expected ${GENERATION_MODES.join(', ')}, got "${options.generationMode}"`, 'choose one'); // prettier-ignore
   if (!DTYPES.includes(options.dtype.toLowerCase()))
     throw new UsageError('--dtype', `expected one of ${DTYPES.join(', ')}, got "${options.dtype}"`, 'leave it away');
   const terms = options.priorityTerms === true ? [] : options.priorityTerms;
@@ -123,7 +130,7 @@ export async function inferCommand(
           bar?.done();
           summaries.push({ ...summary, page: await writePage(summary) });
         } catch (error) {
-          bar?.fail(error as Error);
+          bar?.fail(error);
           throw error;
         }
       }

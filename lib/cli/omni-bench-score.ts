@@ -64,7 +64,8 @@ export async function scoreCommand(file: string, options: ScoreCommandOptions, t
     });
     bar?.done();
     const { tasks, average, unanswerable } = score;
-    if (json) terminal.out(`${JSON.stringify({ file, judge: kind, tasks, average, unanswerable, damagedLines: bad, duplicates }, null, 2)}\n`); // prettier-ignore
+    if (json)
+      terminal.out(`${JSON.stringify({ file, judge: kind, tasks, average, unanswerable, damagedLines: bad, duplicates }, null, 2)}\n`); // prettier-ignore
     else {
       const width = Math.max(...[...tasks, average].map(({ task }) => task.length));
       terminal.out([...tasks, average].map((row) => `${line(row, width)}\n`).join(''));
@@ -74,7 +75,7 @@ export async function scoreCommand(file: string, options: ScoreCommandOptions, t
     }
     return STATUS.ok;
   } catch (error) {
-    bar?.fail(error as Error);
+    bar?.fail(error);
     throw error;
   }
 }

@@ -19,7 +19,15 @@ export interface Work {
 
 /** To a worker. */
 export type Order =
-  | { kind: 'start'; options: OmniBenchOptions; files: readonly string[]; device: string; shard: number; shards: number; done: string[] }
+  | {
+      kind: 'start';
+      options: OmniBenchOptions;
+      files: readonly string[];
+      device: string;
+      shard: number;
+      shards: number;
+      done: string[];
+    }
   | { kind: 'stop' };
 
 /** From a worker. */
@@ -30,7 +38,13 @@ export type Report =
   | { kind: 'finished' };
 
 /** Starts a worker and hands on its reports; resolves to whether it did all of its shard. */
-function runWorker(child: ChildProcess, order: Order, device: string, take: (item: Prediction | LostFile) => void, terminal: Terminal): Promise<boolean> {
+function runWorker(
+  child: ChildProcess,
+  order: Order,
+  device: string,
+  take: (item: Prediction | LostFile) => void,
+  terminal: Terminal,
+): Promise<boolean> {
   return new Promise((resolve) => {
     let finished = false;
     let told = false;
@@ -65,7 +79,15 @@ export async function runWorkers(
   try {
     const ended = await Promise.all(
       children.map((child, shard) => {
-        const order: Order = { kind: 'start', options, files, device: devices[shard], shard, shards: devices.length, done: [...done] };
+        const order: Order = {
+          kind: 'start',
+          options,
+          files,
+          device: devices[shard],
+          shard,
+          shards: devices.length,
+          done: [...done],
+        };
         return runWorker(child, order, devices[shard], take, terminal);
       }),
     );

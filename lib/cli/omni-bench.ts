@@ -2,8 +2,8 @@
 import * as path from 'node:path';
 import { countRows, modelBackend, predictShard, ResultsFile, rowKey, serverBackend } from '../eval/omni-bench';
 import type { Backend, LostFile, Prediction, SamplingOptions, Shard } from '../eval/omni-bench';
-import { generationModes } from '../generate/omni-r1/interleaved-model';
-import type { GenerationMode } from '../generate/omni-r1/interleaved-model';
+import { GENERATION_MODES } from '../generate/interleaved';
+import type { GenerationMode } from '../generate/interleaved';
 import { findParquet } from '../io/parquet';
 import { progress } from '../report/display/progress';
 import { deviceOf, DTYPES, loadModel } from './infer';
@@ -30,6 +30,8 @@ export interface OmniBenchOptions {
   tpSize: number;
   mmImagesPerPrompt: number;
   plainPrompt?: boolean;
+  prefixText?: string;
+  suffixText?: string;
   /** Commander's names for --no_auto_insert and --no_auto_remove. */
   autoInsert: boolean;
   autoRemove: boolean;
@@ -88,12 +90,21 @@ export function shardOf(
   signal?: AbortSignal,
 ): Shard {
   const rows = { ...options, skipIfNoImage: !!options.skipIfNoImage, plainPrompt: !!options.plainPrompt };
-  return { files, root: options.parquetPath, rows, shard, shards, done, signal, shuffle: options.shuffle ? options.seed : undefined };
+  return {
+    files,
+    root: options.parquetPath,
+    rows,
+    shard,
+    shards,
+    done,
+    signal,
+    shuffle: options.shuffle ? options.seed : undefined,
+  };
 }
 
 function check(options: OmniBenchOptions): string[] {
-  if (!generationModes.includes(options.generationMode as GenerationMode))
-    throw new UsageError('--generation-mode', `expected ${generationModes.join(', ')}, got "${options.generationMode}"`, 'choose one'); // prettier-ignore
+  if (!GENERATION_MODES.includes(options.generationMode as GenerationMode))
+    throw new UsageError('--generation-mode', `expected ${GENERATION_MODES.join(', ')}, got "${options.generationMode}"`, 'choose one'); // prettier-ignore
   if (!DTYPES.includes(options.dtype.toLowerCase()))
     throw new UsageError('--dtype', `expected one of ${DTYPES.join(', ')}, got "${options.dtype}"`, 'leave it away');
   if (options.backend === 'openai') {
@@ -141,17 +152,23 @@ export async function omniBenchCommand(
     await interruptible(
       async (signal) => {
         if (devices.length > 1) {
-          summary.failedWorkers = await runWorkers({ options, files, devices, done: results.done }, take, terminal, signal);
+          summary.failedWorkers = await runWorkers(
+            { options, files, devices, done: results.done },
+            take,
+            terminal,
+            signal,
+          );
           return;
         }
         const backend = await backendOf(options, devices[0], load);
-        for await (const item of predictShard(backend, shardOf(options, files, [0, 1], results.done, signal))) take(item);
+        for await (const item of predictShard(backend, shardOf(options, files, [0, 1], results.done, signal)))
+          take(item);
       },
       () => terminal.err('\nstopping after this batch; start it again to go on\n'),
     );
     bar.done();
   } catch (error) {
-    bar.fail(error as Error);
+    bar.fail(error);
     throw error;
   } finally {
     results.close();

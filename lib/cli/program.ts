@@ -6,6 +6,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { ownVersion } from '../pipeline/environment';
 import { PROFILES } from '../pipeline/profile';
 import type { ChatCommandOptions } from './chat';
+import { addOmniR1Commands, hyphenated } from './omni-r1-commands';
 import type { ReproduceCommandOptions } from './reproduce';
 import type { RunCommandOptions } from './run';
 import { report, STATUS } from './status';
@@ -109,6 +110,8 @@ function makeProgram(exit: (status: number) => void, terminal: Terminal = standa
       exit(await (await import('./chat.js')).chatCommand(words, options, terminal)),
     );
 
+  addOmniR1Commands(program, exit, terminal);
+
   const kernel = program.command('kernel').description('the notebook kernel');
   kernel
     .command('install')
@@ -150,7 +153,7 @@ function makeProgram(exit: (status: number) => void, terminal: Terminal = standa
 export async function main(args: readonly string[], terminal: Terminal = standardTerminal): Promise<number> {
   let status: number = STATUS.ok;
   try {
-    await makeProgram((code) => (status = code), terminal).parseAsync(args, { from: 'user' });
+    await makeProgram((code) => (status = code), terminal).parseAsync(hyphenated(args), { from: 'user' });
     return status;
   } catch (error) {
     // Commander has printed its own messages; help and version count as success.

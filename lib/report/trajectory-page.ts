@@ -48,7 +48,9 @@ figcaption{font-size:.75rem;text-align:center;opacity:.7}
 
 /** The page as HTML. */
 export function trajectoryPage(title: string, rows: readonly ShownTrajectory[]): string {
-  const articles = rows.map((row) => `<article>\n<h2>${escape(row.title)}</h2>\n<div class="text">${body(row)}</div>\n</article>`);
+  const articles = rows.map(
+    (row) => `<article>\n<h2>${escape(row.title)}</h2>\n<div class="text">${body(row)}</div>\n</article>`,
+  );
   return `<!doctype html>
 <html lang="en">
 <head>

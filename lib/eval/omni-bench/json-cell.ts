@@ -26,5 +26,5 @@ export function jsonCell(value: unknown): unknown {
   if (Array.isArray(value) || ArrayBuffer.isView(value)) return Array.from(value as ArrayLike<unknown>, jsonCell);
   if (typeof value === 'object')
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonCell(inner)]));
-  return String(value as unknown);
+  return null;
 }

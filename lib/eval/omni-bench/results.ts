@@ -39,7 +39,7 @@ function parse(text: string): { records: Prediction[]; bad: number[] } {
   text.split('\n').forEach((line, i) => {
     if (!line.trim()) return;
     try {
-      const json = line.replace(/("(?:[^"\\]|\\.)*")|\b(?:-?Infinity|NaN)\b/g, (all, quoted?: string) => quoted ?? 'null').replace(/-null/g, 'null'); // prettier-ignore
+      const json = line.replace(/("(?:[^"\\]|\\.)*")|\b(?:-?Infinity|NaN)\b/g, (_, quoted?: string) => quoted ?? 'null').replace(/-null/g, 'null'); // prettier-ignore
       records.push(schema.parse(JSON.parse(json)) as Prediction);
     } catch {
       bad.push(i + 1);

@@ -3,7 +3,8 @@
  *
  * Differences: 1. what that script leaves out without a word (a question that is empty or no text, a file without the
  * columns, placeholders that do not fit) comes out as a row with an error and the index -1, which no row of its has;
- * 2. so does a picture that cannot be read, with its row's own index, unless `badImages` is "drop".
+ * 2. so does a picture that cannot be read, with its row's own index, unless `badImages` is "drop"; 3. a picture that is cut
+ * off cannot be read, where Pillow is told to fill it up.
  */
 import * as path from 'node:path';
 import { ArgumentError, FormatError } from '../../errors';
@@ -24,6 +25,9 @@ export interface RowOptions {
   skipIfNoImage: boolean;
   /** The question alone, without the template around it. */
   plainPrompt: boolean;
+  /** Other words of the template. */
+  prefixText?: string;
+  suffixText?: string;
   autoInsert: boolean;
   autoRemove: boolean;
   /** "error": a picture that cannot be read makes its row an error; "drop" (as released): it counts as missing. */
@@ -116,7 +120,8 @@ async function prepare(
     return refuse(
       new ArgumentError('placeholders', `expected as many <image> as pictures, got more than ${pictures.length}`, 'leave --no_auto_remove away'), // prettier-ignore
     );
-  const prompt = options.plainPrompt ? aligned.text : TEMPLATE_PREFIX + aligned.text + TEMPLATE_SUFFIX;
+  const { plainPrompt, prefixText = TEMPLATE_PREFIX, suffixText = TEMPLATE_SUFFIX } = options;
+  const prompt = plainPrompt ? aligned.text : prefixText + aligned.text + suffixText;
   return { ...head, prompt, pictures: pictures.slice(0, aligned.pictures) };
 }
 

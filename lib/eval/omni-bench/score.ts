@@ -79,10 +79,9 @@ export interface ScoreOptions {
 
 /** The right answer as text; undefined where there is none. */
 function truthOf({ raw }: Prediction, column?: string): string | undefined {
-  const value = (column === undefined ? raw?._gt_answer ?? raw?.answer : raw?.[column]) as unknown; // prettier-ignore
+  const value = (column === undefined ? raw?._gt_answer ?? raw?.answer : raw?.[column]); // prettier-ignore
   if (value === null || value === undefined) return undefined;
-  if (typeof value === 'object') return JSON.stringify(value);
-  return String(value as string | number | boolean);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function tally(task: string, rows: readonly (Verdict & { failed: boolean })[]): TaskScore {

@@ -19,7 +19,8 @@ import type { Picture } from '../../io';
 import { readRows } from './infer-input';
 import type { InferRow } from './infer-input';
 import { decodeInterleaved, truncateImages } from './interleaved-model';
-import type { GenerationMode, InterleavedModel } from './interleaved-model';
+import type { InterleavedModel } from './interleaved-model';
+import type { GenerationMode } from '../interleaved';
 import { encodePrompt, IMAGE_PLACEHOLDER } from './prompt';
 
 export interface InferOptions {
@@ -70,7 +71,12 @@ async function picturesOf(row: InferRow, folder: string, bad: 'error' | 'drop'):
   return pictures;
 }
 
-async function promptOf(model: InterleavedModel, row: InferRow, folder: string, options: InferOptions): Promise<number[]> {
+async function promptOf(
+  model: InterleavedModel,
+  row: InferRow,
+  folder: string,
+  options: InferOptions,
+): Promise<number[]> {
   const pictures = await picturesOf(row, folder, options.badImages);
   const text = pictures.length ? row.prompt : row.prompt.replaceAll(IMAGE_PLACEHOLDER, ' ').trim();
   const ids = await encodePrompt(model, text, pictures, options);
@@ -81,7 +87,13 @@ async function promptOf(model: InterleavedModel, row: InferRow, folder: string, 
 }
 
 /** Writes a row's pictures and its result, the result last: where it is, the row is done. */
-async function writeRow(model: InterleavedModel, id: string, ids: readonly number[], folder: string, strict: boolean): Promise<InferResult> {
+async function writeRow(
+  model: InterleavedModel,
+  id: string,
+  ids: readonly number[],
+  folder: string,
+  strict: boolean,
+): Promise<InferResult> {
   const { text, images } = await decodeInterleaved(model, ids, strict);
   const paths: (string | null)[] = [];
   for (const [k, image] of images.entries()) {
@@ -91,8 +103,11 @@ async function writeRow(model: InterleavedModel, id: string, ids: readonly numbe
       paths.push(file);
       continue;
     }
-    const what = image.state === 'error' ? 'decode_error' : image.why.includes(' tokens, got ') ? 'invalid_len' : 'non_image_bpe'; // prettier-ignore
-    await writeFileAtomic(path.join(folder, `image_${k}_${what}.json`), `${JSON.stringify({ why: image.why, tokens: image.ids })}\n`);
+    const what = image.state === 'error' ? 'decode_error' : image.wrong === 'length' ? 'invalid_len' : 'non_image_bpe';
+    await writeFileAtomic(
+      path.join(folder, `image_${k}_${what}.json`),
+      `${JSON.stringify({ why: image.why, tokens: image.ids })}\n`,
+    );
     paths.push(null);
   }
   const result = { id, text, images: paths };
@@ -153,7 +168,8 @@ export async function inferSubset(
     }
     for (const [k, { i, id }] of batch.entries())
       try {
-        const ids = options.maxImages === undefined ? made[k] : truncateImages(made[k], options.maxImages, model.layout);
+        const ids =
+          options.maxImages === undefined ? made[k] : truncateImages(made[k], options.maxImages, model.layout);
         results[i] = await writeRow(model, id, ids, path.join(folder, String(i)), options.strictDecode);
         summary.written++;
         options.onRow?.(++done, rows.length);

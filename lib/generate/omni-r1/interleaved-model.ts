@@ -3,24 +3,9 @@
  * between ids, text and pictures. Ids of text, images and control tokens share one vocabulary.
  */
 import type { Picture } from '../../io/media';
-
-/** Where the parts of the vocabulary lie. Anole's (Chameleon's) numbers in brackets. */
-export interface TokenLayout {
-  /** First image token (4) and how many there are (8192). */
-  imageStart: number;
-  imageCount: number;
-  /** Tokens of one image (1024), between BOI (8197) and EOI (8196). */
-  imageLength: number;
-  beginImage: number;
-  endImage: number;
-  /** "<image>" in a text (8711), which becomes BOI, the image's tokens, EOI. */
-  placeholder: number;
-  bos: number;
-  eos: number;
-}
-
-export const generationModes = ['text-only', 'image-only', 'interleaved-text-image', 'unrestricted'] as const;
-export type GenerationMode = (typeof generationModes)[number];
+import { imageLength, isImageToken } from '../../models/r1-layout';
+import type { TokenLayout } from '../../models/r1-layout';
+import type { GenerationMode } from '../interleaved';
 
 export interface InterleavedOptions {
   mode: GenerationMode;
@@ -44,7 +29,7 @@ export interface InterleavedModel {
   encodeText(text: string): number[];
   /** Special tokens are kept. */
   decodeText(ids: readonly number[]): string;
-  /** `imageLength` image tokens. */
+  /** An image's tokens, without BOI and EOI. */
   encodeImage(picture: Picture): Promise<number[]>;
   decodeImage(ids: readonly number[]): Promise<Picture>;
   /** Continues each prompt up to EOS (included) or `maxLength`; gives prompt and continuation. */
@@ -63,16 +48,16 @@ export interface InterleavedSegment {
  */
 export function splitInterleaved(
   ids: readonly number[],
-  { beginImage, endImage }: Pick<TokenLayout, 'beginImage' | 'endImage'>,
+  { boi, eoi }: Pick<TokenLayout, 'boi' | 'eoi'>,
 ): InterleavedSegment[] {
   const segments: InterleavedSegment[] = [];
   let current: number[] = [];
   let inImage = false;
   for (const id of ids) {
-    if (id === beginImage) {
+    if (id === boi) {
       if (current.length) segments.push({ kind: 'text', ids: current });
       [current, inImage] = [[], true];
-    } else if (id === endImage && inImage) {
+    } else if (id === eoi && inImage) {
       segments.push({ kind: 'image', ids: current });
       [current, inImage] = [[], false];
     } else current.push(id);
@@ -85,19 +70,19 @@ export function splitInterleaved(
 export function truncateImages(
   ids: readonly number[],
   most: number,
-  { beginImage, eos }: Pick<TokenLayout, 'beginImage' | 'eos'>,
+  { boi, eos }: Pick<TokenLayout, 'boi' | 'eos'>,
 ): number[] {
   if (most <= 0) return [eos];
   let seen = 0;
-  const cut = ids.findIndex((id) => id === beginImage && ++seen > most);
+  const cut = ids.findIndex((id) => id === boi && ++seen > most);
   return cut < 0 ? [...ids] : [...ids.slice(0, cut), eos];
 }
 
 /** What became of an image in a sequence. */
 export type DecodedImage =
   | { state: 'picture'; picture: Picture }
-  /** With strict decoding: not `imageLength` ids, or others than image tokens. */
-  | { state: 'invalid'; ids: number[]; why: string }
+  /** With strict decoding: not an image's number of ids, or others than image tokens. */
+  | { state: 'invalid'; ids: number[]; why: string; wrong: 'length' | 'tokens' }
   | { state: 'error'; ids: number[]; why: string };
 
 export interface Trajectory {
@@ -112,7 +97,7 @@ export async function decodeInterleaved(
   ids: readonly number[],
   strict = true,
 ): Promise<Trajectory> {
-  const { imageStart, imageCount, imageLength } = model.layout;
+  const length = imageLength(model.layout);
   const images: DecodedImage[] = [];
   let text = '';
   for (const segment of splitInterleaved(ids, model.layout)) {
@@ -121,13 +106,18 @@ export async function decodeInterleaved(
       continue;
     }
     const k = images.length;
-    const other = segment.ids.findIndex((id) => id < imageStart || id >= imageStart + imageCount);
-    if (strict && (segment.ids.length !== imageLength || other >= 0)) {
+    const other = segment.ids.findIndex((id) => !isImageToken(model.layout, id));
+    if (strict && (segment.ids.length !== length || other >= 0)) {
       const why =
-        segment.ids.length !== imageLength
-          ? `expected ${imageLength} tokens, got ${segment.ids.length}`
+        segment.ids.length !== length
+          ? `expected ${length} tokens, got ${segment.ids.length}`
           : `expected image tokens, got ${segment.ids[other]} at ${other}`;
-      images.push({ state: 'invalid', ids: segment.ids, why });
+      images.push({
+        state: 'invalid',
+        ids: segment.ids,
+        why,
+        wrong: segment.ids.length !== length ? 'length' : 'tokens',
+      });
       text += `<invalid_image_${k}>`;
       continue;
     }

@@ -28,7 +28,7 @@ export async function encodePrompt(
   pictures: readonly Picture[],
   { appendBoi = false, placeholder = model.layout.placeholder }: PromptOptions = {},
 ): Promise<number[]> {
-  const { beginImage, endImage } = model.layout;
+  const { boi, eoi } = model.layout;
   const ids = model.encodeText(text);
   const places = ids.filter((id) => id === placeholder).length;
   if (places !== pictures.length)
@@ -39,6 +39,6 @@ export async function encodePrompt(
     );
   const encoded = await Promise.all(pictures.map((picture) => model.encodeImage(picture)));
   let next = 0;
-  const whole = ids.flatMap((id) => (id === placeholder ? [beginImage, ...encoded[next++], endImage] : [id]));
-  return appendBoi ? [...whole, beginImage] : whole;
+  const whole = ids.flatMap((id) => (id === placeholder ? [boi, ...encoded[next++], eoi] : [id]));
+  return appendBoi ? [...whole, boi] : whole;
 }
