@@ -21,7 +21,7 @@ export type HumanPart = (typeof HUMAN_PARTS)[number];
 export interface JudgedAnswer {
   /** Tokens that were generated. */
   tokens: number;
-  /** The checkers' scores by segment, and their mean. */
+  /** The checkers' scores by segment, and the mean of those that matter (`rewardOf`). */
   scores: Scores;
   reward: number;
   /** How often each kind was emitted. */

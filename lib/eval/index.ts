@@ -27,6 +27,7 @@ export {
   humanParts,
   judgeAnswer,
   modalityOverlap,
+  rewardOf,
   wordOverlap,
 } from './judge-answers';
 export {

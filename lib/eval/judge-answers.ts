@@ -3,7 +3,7 @@
  * this is this project's proposal [I]; docs/evaluation.md has it in words.
  */
 import { MODALITIES, parseResponse, readParts, scoreResponse, SIGNALS } from '../world';
-import type { Encyclopaedia, Instruction, Message, Modality } from '../world';
+import type { Encyclopaedia, Instruction, Message, Modality, Oracle, Scores } from '../world';
 import type { Answer } from './answer-samples';
 import { EMITTED } from './evaluated';
 import type { AgenticCheck, Emitted, HumanPart, JudgedAnswer } from './evaluated';
@@ -84,7 +84,7 @@ export function freshTriples(text: string): number {
   return triples.length < 2 ? 1 : new Set(triples).size / triples.length;
 }
 
-/** HRS's parts of an answer. `reward` is the mean of the checkers' scores. */
+/** HRS's parts of an answer; `reward` is its task success. */
 export function humanParts(
   sample: Pick<Instruction, 'response'>,
   answer: Pick<Answer, 'turns' | 'incomplete' | 'finished'>,
@@ -110,6 +110,18 @@ export function humanParts(
   };
 }
 
+/**
+ * The mean of the scores that matter to a response: the text's always, a medium's where it is asked for or was begun, the task's where a
+ * tool or a plan is asked for or a tool was called. (What is neither asked for nor done scores 1, and would only dilute the mean.)
+ */
+export function rewardOf(oracle: Oracle, turns: readonly Message[], scores: Scores): number {
+  const { blocks, calls } = parseResponse(turns);
+  const task = oracle.tool !== null || oracle.plan.length > 0 || calls.length > 0;
+  const media = MODALITIES.filter((m) => oracle.outputs.includes(m) || blocks[m].complete + blocks[m].stray > 0);
+  const parts = [scores.text, ...media.map((m) => scores[SIGNALS[m].segment]), ...(task ? [scores.task] : [])];
+  return parts.reduce((a, b) => a + b, 0) / parts.length;
+}
+
 /** Everything that the indices need of an answer. `agentic`: whether the sample is one of ACI's prompts. */
 export function judgeAnswer(
   book: Encyclopaedia,
@@ -119,8 +131,7 @@ export function judgeAnswer(
 ): JudgedAnswer {
   const { oracle } = sample;
   const scores = scoreResponse(book, oracle, answer.turns);
-  const values = Object.values(scores);
-  const reward = values.reduce((a, b) => a + b, 0) / values.length;
+  const reward = rewardOf(oracle, answer.turns, scores);
   return {
     tokens: answer.tokens,
     scores,

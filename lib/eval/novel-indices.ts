@@ -9,7 +9,7 @@
  *   mcs       mean Jaccard index of the media asked for and emitted whole
  *   hrs       mean of relevance, format, length, freshness and task success, over the answers
  *   novelAvg  mean of the five
- *   reward    mean of the checkers' scores;  drift: nats a token from the supervised model, over its own answers
+ *   reward    mean of the checkers' scores that matter;  drift: nats a token from the supervised model, over its own answers
  */
 import { ArgumentError } from '../errors';
 import { AGENTIC_CHECKS, EMITTED, HUMAN_PARTS } from './evaluated';

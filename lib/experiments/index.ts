@@ -3,7 +3,13 @@
  * imported here for that), so that they can be run by name.
  */
 import type { NotebookEntry } from '../pipeline/notebooks';
+import { METHODS, methodsOf } from './omniagent/methods';
+import './omniagent/ablation';
 import './omniagent/data';
+import './omniagent/epochs';
+import './omniagent/evaluation';
+import './omniagent/mm-dpo-weights';
+import './omniagent/search';
 import './omniagent/stage0-audio';
 import './omniagent/stage0-backbone';
 import './omniagent/stage0-encoder';
@@ -26,7 +32,35 @@ import './omni-r1/vqgan';
 import './omni-r1/zero';
 
 export { OmniAgentModel } from './agent';
-export { omniagentPerplexities } from './paper';
+export {
+  ablationStudy,
+  categoryBreakdown,
+  novelIndicesComparison,
+  paretoPlot,
+  radarChart,
+  rlComparison,
+  runCurve,
+  trainingCurves,
+} from './omniagent/charts';
+export { judgeClaims } from './omniagent/claims';
+export type { EpochResults, JudgedClaim } from './omniagent/claims';
+export { CLAIM_RULE } from './omniagent/decide';
+export { languageModelSize } from './omniagent/model-size';
+export { METHOD_NAMES, METHODS, methodsOf } from './omniagent/methods';
+export type { Method } from './omniagent/methods';
+export { collectResults, differencesFromSft, meanOf, methodsIn, valuesOf } from './omniagent/results';
+export type { Results } from './omniagent/results';
+export {
+  differenceTable,
+  generationTable,
+  indicesTable,
+  relatedWorkTable,
+  rkpTable,
+  table1,
+  table2,
+  table3,
+} from './omniagent/tables';
+export * from './paper/omniagent';
 export { bringsWhatWasAsked, heldOutRequests, openCheckpoint, writeRequestMedium } from './omniagent/requests';
 export type { HeldOutRequest } from './omniagent/requests';
 export { settingsTable } from './omniagent/settings';
@@ -54,6 +88,10 @@ export {
 const figure = (name: string): string[] => [`${name}.png`, `${name}.svg`];
 const table = (name: string): string[] => ['md', 'csv', 'json'].map((extension) => `tables/${name}.${extension}`);
 
+/** The six trainings of stage 4, and the evaluation of all seven methods. */
+const stage4 = methodsOf('preference', 'reward').map((m) => METHODS[m].experiment);
+const evaluated = ['omniagent/evaluation', ...stage4];
+
 /** What `make reproduce` runs, in order. */
 export const notebooks: readonly NotebookEntry[] = [
   { path: 'notebooks/00_tour.ipynb', needs: [], outputs: [] },
@@ -79,8 +117,76 @@ export const notebooks: readonly NotebookEntry[] = [
   },
   { path: 'notebooks/OmniAgent_Inference.ipynb', needs: ['omniagent/stage3_sft'], outputs: table('inference') },
   {
-    path: 'notebooks/omniagent/preview.ipynb',
-    needs: ['omniagent/stage3_sft', 'omniagent/stage4_dpo', 'omniagent/stage4_simpo'],
-    outputs: [...figure('training_curves'), ...figure('preference_accuracy'), ...table('preview')],
+    path: 'notebooks/omniagent/training.ipynb',
+    needs: ['omniagent/stage3_sft', ...stage4],
+    outputs: [
+      ...figure('training_curves'),
+      ...figure('preference_accuracy'),
+      ...figure('training_rewards'),
+      ...table('training'),
+    ],
+  },
+  {
+    path: 'notebooks/omniagent/table1.ipynb',
+    needs: evaluated,
+    outputs: [...figure('rl_comparison'), ...table('table1'), ...table('differences'), ...table('generation')],
+  },
+  {
+    path: 'notebooks/omniagent/table2.ipynb',
+    needs: evaluated,
+    outputs: [
+      ...figure('radar_chart'),
+      ...figure('novel_indices_comparison'),
+      ...table('table2'),
+      ...table('indices'),
+    ],
+  },
+  {
+    path: 'notebooks/omniagent/table3.ipynb',
+    needs: ['omniagent/evaluation', 'omniagent/stage4_simpo', 'omniagent/stage4_mm_dpo'],
+    outputs: [...figure('category_breakdown'), ...table('table3')],
+  },
+  {
+    path: 'notebooks/omniagent/pareto.ipynb',
+    needs: evaluated,
+    outputs: [...figure('pareto'), ...table('rkp')],
+  },
+  {
+    path: 'notebooks/omniagent/related_work.ipynb',
+    needs: ['omniagent/stage3_sft'],
+    outputs: table('related_work'),
+  },
+  {
+    path: 'notebooks/omniagent/ablation.ipynb',
+    needs: ['omniagent/ablation', 'omniagent/mm_dpo_weights', ...evaluated],
+    outputs: [
+      ...figure('ablation_study'),
+      ...figure('mm_dpo_weights'),
+      ...table('ablation'),
+      ...table('mm_dpo_weights'),
+    ],
+  },
+  {
+    path: 'notebooks/omniagent/epochs.ipynb',
+    needs: ['omniagent/epochs'],
+    outputs: [...figure('epochs'), ...table('epochs')],
+  },
+  { path: 'notebooks/omniagent/search.ipynb', needs: ['omniagent/search'], outputs: table('search') },
+  {
+    path: 'notebooks/omniagent/claims.ipynb',
+    needs: ['omniagent/epochs', ...evaluated],
+    // Its page shows the figures and tables of these.
+    after: [
+      'training',
+      'table1',
+      'table2',
+      'table3',
+      'pareto',
+      'related_work',
+      'ablation',
+      'epochs',
+      'search',
+    ].map((name) => `omniagent/${name}`),
+    outputs: ['claims.json', 'index.html', ...table('claims')],
   },
 ];

@@ -10,6 +10,7 @@ export * from './numbers';
 export * from './render-figure';
 export * from './data-frame';
 export * from './attribute-table';
+export * from './claims-page';
 export * from './paper-table';
 export * from './table';
 export * from './target-table';

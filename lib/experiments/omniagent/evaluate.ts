@@ -1,0 +1,154 @@
+/** Evaluating one policy on the 300 samples: losses of the references, answers, what the answers are worth, and media. */
+import { taskMetrics } from '../../eval/agent-tasks';
+import { answerSamples } from '../../eval/answer-samples';
+import type { Answer } from '../../eval/answer-samples';
+import { policyDrift } from '../../eval/drift';
+import type { EvaluatedSample } from '../../eval/evaluated';
+import { agenticPrompts, judgeAnswer } from '../../eval/judge-answers';
+import { attributeMetrics, mediaAttributes } from '../../eval/media-attributes';
+import type { GeneratedMedium } from '../../eval/media-attributes';
+import { indexFigures } from '../../eval/novel-indices';
+import { perplexities, sampleLosses } from '../../eval/perplexity';
+import { decodeBlocks } from '../../generate/omni';
+import type { OmniModel } from '../../generate/omni';
+import { concat } from '../../graph/tensor';
+import type { LlamaParams } from '../../models/llama';
+import type { Run } from '../../pipeline/run-result';
+import { vectorShape } from '../../trainers/batches';
+import type { TokenExample } from '../../trainers/batches';
+import {
+  CATEGORIES,
+  encodeChat,
+  evaluationSet,
+  makeEncyclopaedia,
+  MODALITIES,
+  shownObjects,
+  targetCaption,
+} from '../../world';
+import type { Instruction, Modality } from '../../world';
+import { fillExamples, loadOmniExamples } from './load';
+import type { Sample } from './samples';
+
+export interface EvaluateOptions {
+  /** Samples of each category that are answered, at most. Those that ACI needs come first. */
+  answers: number;
+  /** Tokens of one turn, at most. */
+  maxNewTokens: number;
+  /** Answers that are generated together. */
+  maxBatch: number;
+  /** Media that are decoded, by modality. */
+  media: Record<Modality, number>;
+  seed: number;
+  device?: string;
+  message: (text: string) => void;
+}
+
+export interface Evaluation {
+  samples: EvaluatedSample[];
+  answers: { sample: Instruction; answer: Answer }[];
+  media: Sample[];
+  metrics: Record<string, number>;
+}
+
+/** The samples that are answered: of each category the first, ACI's prompts before the others. */
+export function answeredSamples(samples: readonly Instruction[], perCategory: number): Instruction[] {
+  const agentic = new Set(agenticPrompts(samples));
+  return CATEGORIES.flatMap((category) => {
+    const own = samples.filter((s) => s.record.category === category);
+    return [...own.filter((s) => agentic.has(s)), ...own.filter((s) => !agentic.has(s))].slice(0, perCategory);
+  });
+}
+
+/** `agent` answers with the policy's weights; `supervised` are those that the policy started from. */
+export async function evaluate(
+  data: Run,
+  agent: OmniModel,
+  supervised: LlamaParams,
+  { answers: perCategory, maxNewTokens, maxBatch, media, seed, device, message }: EvaluateOptions,
+): Promise<Evaluation> {
+  const { params: policy, config } = agent.llama;
+  const book = makeEncyclopaedia(data.seed, (data.config.world as { places: number }).places);
+  const all = evaluationSet(book);
+  message('perplexities of the references');
+  const filled = await fillExamples(agent, await loadOmniExamples(data, 'evaluation'), device);
+  const { slots, outWidth } = agent.input!.config;
+  const vectors = vectorShape(filled, slots, outWidth);
+  const losses = await sampleLosses(
+    policy,
+    config,
+    filled.map((e, i) => ({ ...e, category: all[i].record.category })),
+    { vectors, device },
+  );
+
+  message('answering');
+  const chosen = answeredSamples(all, perCategory);
+  const answers = await answerSamples(agent, book, chosen, { seed, device, maxNewTokens, maxBatch });
+  const place = new Map(all.map((s, i) => [s, i]));
+  // The conversation as it went, with the prompt's media where they were.
+  const spoken = chosen.map((s, i): TokenExample => {
+    const { tokens, lossMask } = encodeChat(agent.tokenizer, [...s.prompt, ...answers[i].turns], { slots });
+    return { ids: tokens, mask: lossMask, vectors: filled[place.get(s)!].vectors };
+  });
+  message('divergence from the supervised model');
+  const drifts =
+    policy === supervised ? null : await policyDrift(policy, supervised, config, spoken, { vectors, device });
+
+  const agentic = new Set(agenticPrompts(all));
+  const answered = new Map(
+    chosen.map((s, i) => {
+      const judged = judgeAnswer(book, s, answers[i], { agentic: agentic.has(s) });
+      const drift = drifts?.[i] ?? { drift: 0, tokens: spoken[i].mask.length };
+      return [s, { ...judged, drift: drift.drift, driftTokens: drift.tokens }] as const;
+    }),
+  );
+  const samples = all.map((s, i): EvaluatedSample => {
+    const answer = answered.get(s);
+    return { id: s.record.id, ...losses[i], category: s.record.category, ...(answer ? { answer } : {}) };
+  });
+
+  const { generated, shown } = await decodeAnswers(agent, chosen, answers, { media, seed, device, message });
+  return {
+    samples,
+    answers: chosen.map((sample, i) => ({ sample, answer: answers[i] })),
+    media: shown,
+    metrics: {
+      ...perplexities(losses),
+      ...indexFigures(samples, config.vocabSize),
+      ...taskMetrics(book, chosen, answers),
+      ...(generated.length ? attributeMetrics(mediaAttributes(generated)) : {}),
+    },
+  };
+}
+
+/** The first media of each modality that were asked for and are whole, decoded. */
+async function decodeAnswers(
+  agent: OmniModel,
+  chosen: readonly Instruction[],
+  answers: readonly Answer[],
+  { media, seed, device, message }: Pick<EvaluateOptions, 'media' | 'seed' | 'device' | 'message'>,
+): Promise<{ generated: GeneratedMedium[]; shown: Sample[] }> {
+  const generated: GeneratedMedium[] = [];
+  const shown: Sample[] = [];
+  for (const modality of MODALITIES) {
+    const blocks = chosen
+      .flatMap(({ oracle, record }, i) => {
+        const block = answers[i].blocks.find((b) => b.modality === modality);
+        return block && oracle.objects && oracle.outputs.includes(modality)
+          ? [{ oracle, embeds: block.embeds, stream: record.id }]
+          : [];
+      })
+      .slice(0, media[modality]);
+    if (!blocks.length) continue;
+    message(`decoding ${blocks.length} of ${modality}`);
+    const made = await decodeBlocks(agent, modality, concat(blocks.map((b) => b.embeds)), {
+      seed,
+      streams: blocks.map((b) => b.stream),
+      device,
+    });
+    made.forEach((medium, i) => {
+      generated.push({ medium, expected: shownObjects(modality, blocks[i].oracle) });
+      if (i < 8) shown.push({ medium, caption: targetCaption(modality, blocks[i].oracle) });
+    });
+  }
+  return { generated, shown };
+}

@@ -1,0 +1,92 @@
+/**
+ * The evaluation of one method (config `method`) on the 300 held-out samples; the seed is that of the method's training. What is
+ * generated is greedy, so a seed changes nothing but the policy (and the noise that media are decoded from). Media take the most time:
+ * they are decoded for the first `mediaSeeds` seeds only.
+ *
+ * Leaves samples.json (each sample's losses and judgements, for intervals and tables), answers.json (what was said), samples/ (media).
+ * docs/evaluation.md defines every figure.
+ */
+import { z } from 'zod';
+import { loadOmniModel } from '../../generate/omni-load';
+import { releaseMediaPrograms } from '../../generate/diffusion';
+import { releaseEncoder } from '../../models/joint-encoder';
+import { loadPeft, mergePeft } from '../../models/peft-folder';
+import { defineExperiment } from '../../pipeline/experiment';
+import type { ParentRef } from '../../pipeline/experiment';
+import type { Profile } from '../../pipeline/profile';
+import { evaluate } from './evaluate';
+import { METHOD_NAMES, METHODS } from './methods';
+import { saveSamples } from './samples';
+
+const count = z.number().int().min(0);
+export const evaluationSchema = z.strictObject({
+  method: z.enum(METHOD_NAMES),
+  /** Values that replace those of the method's own configuration. */
+  training: z.record(z.string(), z.unknown()),
+  /** Samples of each category that are answered (50 are there). */
+  answers: count.min(12),
+  /** Media that are decoded, by modality; and how many seeds decode any. */
+  media: z.strictObject({ image: count, audio: count, video: count }),
+  mediaSeeds: count,
+  maxNewTokens: count.positive(),
+  maxBatch: count.positive(),
+});
+export type EvaluationConfig = z.infer<typeof evaluationSchema>;
+
+const sizes: Record<Exclude<Profile, 'paper'>, Pick<EvaluationConfig, 'answers' | 'media'>> = {
+  smoke: { answers: 12, media: { image: 4, audio: 4, video: 2 } },
+  laptop: { answers: 30, media: { image: 24, audio: 24, video: 6 } },
+  gpu: { answers: 50, media: { image: 150, audio: 150, video: 100 } },
+};
+
+const base: ParentRef[] = [
+  { name: 'omniagent/data', seed: 0 },
+  { name: 'omniagent/stage3_sft', seed: 0 },
+];
+
+export const evaluation = defineExperiment({
+  name: 'omniagent/evaluation',
+  description: "one method's perplexities, indices, answers and media on the 300 samples",
+  module: __filename,
+  parents: ({ method, training }) =>
+    method === 'sft' ? base : [...base, { name: METHODS[method].experiment, config: training }],
+  schema: evaluationSchema,
+  config: (profile) => ({
+    method: 'sft' as const,
+    training: {},
+    ...sizes[profile === 'paper' ? 'gpu' : profile],
+    mediaSeeds: 1,
+    // References have at most 104 tokens in their longest turn.
+    maxNewTokens: 160,
+    maxBatch: 32,
+  }),
+  async run(ctx) {
+    const { method, media, mediaSeeds, answers, maxNewTokens, maxBatch } = ctx.config;
+    const { device, seed } = ctx;
+    const agent = await loadOmniModel(ctx.parent('omniagent/stage3_sft').dir);
+    const supervised = agent.llama.params;
+    if (method !== 'sft')
+      agent.llama = {
+        ...agent.llama,
+        params: await mergePeft(supervised, await loadPeft(ctx.parent(METHODS[method].experiment).dir)),
+      };
+    const found = await evaluate(ctx.parent('omniagent/data'), agent, supervised, {
+      answers,
+      maxNewTokens,
+      maxBatch,
+      media: seed < mediaSeeds ? media : { image: 0, audio: 0, video: 0 },
+      seed,
+      device,
+      message: ctx.message,
+    });
+    await ctx.saveJson('samples', found.samples);
+    await ctx.saveJson(
+      'answers',
+      found.answers.map(({ sample, answer }) => ({ id: sample.record.id, prompt: sample.prompt, turns: answer.turns })),
+    );
+    if (found.media.length) await saveSamples(ctx.dir, 'media', found.media);
+    if (agent.encoder) releaseEncoder(agent.encoder);
+    releaseMediaPrograms();
+    return found.metrics;
+  },
+});

@@ -1,0 +1,171 @@
+/**
+ * The evaluations of all methods and seeds, with what is a comparison: win rate and RKP against SFT, and paired bootstrap intervals.
+ * Every figure is a function of stored samples, so an interval recomputes the very figure that a table shows.
+ */
+import { ArgumentError } from '../../errors';
+import { bootstrap } from '../../eval/bootstrap';
+import type { Interval } from '../../eval/bootstrap';
+import type { EvaluatedSample } from '../../eval/evaluated';
+import { indexFigures } from '../../eval/novel-indices';
+import { rewardKlPareto, winRate } from '../../eval/pareto';
+import { perplexities } from '../../eval/perplexity';
+import { run } from '../../pipeline/run';
+import type { RunOptions } from '../../pipeline/run';
+import type { Run } from '../../pipeline/run-result';
+import { METHOD_NAMES } from './methods';
+import type { Method } from './methods';
+
+/** One seed of a method: figures, and the samples that they were computed from. */
+export interface SeedResult {
+  seed: number;
+  run?: Run;
+  samples: EvaluatedSample[];
+  /** What the run measured, and `winRate` and `rkp` against SFT. */
+  metrics: Record<string, number>;
+}
+
+export interface Results {
+  vocabulary: number;
+  seeds: Partial<Record<Method, SeedResult[]>>;
+}
+
+const answered = (samples: readonly EvaluatedSample[]) => samples.flatMap((s) => (s.answer ? [s.answer] : []));
+
+/** Every figure of these samples; `sft` are SFT's on the same rows. Figures of which there is nothing are left out. */
+export function figuresOf(
+  samples: readonly EvaluatedSample[],
+  sft: readonly EvaluatedSample[],
+  vocabulary: number,
+): Record<string, number> {
+  const own = { ...perplexities(samples), ...indexFigures(samples, vocabulary) };
+  const [ours, theirs] = [answered(samples), answered(sft)];
+  if (!ours.length || ours.length !== theirs.length) return own;
+  const rewards = theirs.map((a) => a.reward);
+  const baseline = { reward: rewards.reduce((a, b) => a + b, 0) / rewards.length };
+  const { reward, drift } = own as Record<string, number>;
+  return {
+    ...own,
+    rewardGain: reward - baseline.reward,
+    winRate: winRate(ours.map((a) => a.reward), rewards), // prettier-ignore
+    ...(drift === undefined ? {} : { rkp: rewardKlPareto({ reward, drift }, baseline) }),
+  };
+}
+
+/** Puts evaluations together. Throws ArgumentError where SFT's is missing or samples differ. */
+export function joinResults(
+  vocabulary: number,
+  parts: Partial<
+    Record<Method, { seed: number; run?: Run; samples: EvaluatedSample[]; metrics?: Record<string, number> }[]>
+  >,
+): Results {
+  const sft = parts.sft?.[0];
+  if (!sft)
+    throw new ArgumentError(
+      'joinResults',
+      'expected an evaluation of SFT, got none',
+      'all methods are compared with it',
+    );
+  const seeds: Results['seeds'] = {};
+  for (const method of METHOD_NAMES) {
+    if (!parts[method]) continue;
+    seeds[method] = parts[method].map((part) => {
+      if (part.samples.map((s) => s.id).join() !== sft.samples.map((s) => s.id).join())
+        throw new ArgumentError(
+          'joinResults',
+          `expected ${method} on the samples of SFT, got others`,
+          'evaluate all methods with one configuration',
+        );
+      return { ...part, metrics: { ...part.metrics, ...figuresOf(part.samples, sft.samples, vocabulary) } };
+    });
+  }
+  // SFT against itself: no gain, no drift, nothing won.
+  for (const s of seeds.sft!) for (const name of ['rkp', 'rewardGain', 'winRate', 'drift']) delete s.metrics[name];
+  return { vocabulary, seeds };
+}
+
+/** Evaluates (or loads) methods; SFT with seed 0, the others with each seed. `config` replaces values of the evaluation's. */
+export async function collectResults(
+  methods: readonly Method[],
+  seeds: readonly number[],
+  { config = {}, ...options }: RunOptions = {},
+): Promise<Results> {
+  const parts: Parameters<typeof joinResults>[1] = {};
+  let vocabulary = 0;
+  for (const method of METHOD_NAMES.filter((m) => m === 'sft' || methods.includes(m))) {
+    parts[method] = [];
+    for (const seed of method === 'sft' ? [0] : seeds) {
+      const made = await run('omniagent/evaluation', { ...options, seed, config: { ...config, method } });
+      const numbers = Object.entries(made.metrics).filter((e): e is [string, number] => typeof e[1] === 'number');
+      parts[method].push({
+        seed,
+        run: made,
+        samples: await made.loadJson<EvaluatedSample[]>('samples'),
+        metrics: Object.fromEntries(numbers),
+      });
+    }
+  }
+  const data = await run('omniagent/data', { profile: options.profile, seed: 0 });
+  vocabulary = data.metric('vocabulary');
+  return joinResults(vocabulary, parts);
+}
+
+/** The methods that there are results of, in the paper's order. */
+export const methodsIn = (results: Results): Method[] => METHOD_NAMES.filter((m) => results.seeds[m]);
+
+/** A figure of a method, one value a seed; empty if it was not measured. */
+export const valuesOf = (results: Results, method: Method, name: string): number[] =>
+  (results.seeds[method] ?? []).flatMap((s) => (Number.isFinite(s.metrics[name]) ? [s.metrics[name]] : []));
+
+/** The mean over seeds, or null. */
+export function meanOf(results: Results, method: Method, name: string): number | null {
+  const values = valuesOf(results, method, name);
+  return values.length ? values.reduce((a, b) => a + b, 0) / values.length : null;
+}
+
+/**
+ * 95 % intervals of statistics of the methods' figures. `statistics` gets the figures of each method, one record a seed, all on the same
+ * drawn samples (paired), the categories drawn apart.
+ */
+export function resultIntervals(
+  results: Results,
+  statistics: (figures: Partial<Record<Method, Record<string, number>[]>>) => Record<string, number>,
+  { draws = 500, seed = 0 }: { draws?: number; seed?: number } = {},
+): Record<string, Interval> {
+  const { vocabulary, seeds } = results;
+  const sft = seeds.sft![0].samples;
+  const methods = methodsIn(results);
+  return bootstrap(
+    sft.length,
+    (rows) => {
+      const drawn = rows.map((i) => sft[i]);
+      return statistics(
+        Object.fromEntries(
+          methods.map((m) => [m, seeds[m]!.map((s) => figuresOf(rows.map((i) => s.samples[i]), drawn, vocabulary))]), // prettier-ignore
+        ),
+      );
+    },
+    { draws, seed, strata: sft.map((s) => s.category) },
+  );
+}
+
+/** The difference of each method from SFT in each figure, averaged over seeds, with its interval: `<method>/<figure>`. */
+export const differencesFromSft = (
+  results: Results,
+  names: readonly string[],
+  options?: { draws?: number; seed?: number },
+): Record<string, Interval> =>
+  resultIntervals(
+    results,
+    (figures) =>
+      Object.fromEntries(
+        Object.entries(figures).flatMap(([method, list]) =>
+          method === 'sft'
+            ? []
+            : names.flatMap((name): [string, number][] => {
+                const values = list.map((f) => f[name] - figures.sft![0][name]).filter(Number.isFinite);
+                return values.length ? [[`${method}/${name}`, values.reduce((a, b) => a + b, 0) / values.length]] : [];
+              }),
+        ),
+      ),
+    options,
+  );
