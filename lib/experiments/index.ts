@@ -134,12 +134,7 @@ export const notebooks: readonly NotebookEntry[] = [
   {
     path: 'notebooks/omniagent/table2.ipynb',
     needs: evaluated,
-    outputs: [
-      ...figure('radar_chart'),
-      ...figure('novel_indices_comparison'),
-      ...table('table2'),
-      ...table('indices'),
-    ],
+    outputs: [...figure('radar_chart'), ...figure('novel_indices_comparison'), ...table('table2'), ...table('indices')],
   },
   {
     path: 'notebooks/omniagent/table3.ipynb',
@@ -176,17 +171,9 @@ export const notebooks: readonly NotebookEntry[] = [
     path: 'notebooks/omniagent/claims.ipynb',
     needs: ['omniagent/epochs', ...evaluated],
     // Its page shows the figures and tables of these.
-    after: [
-      'training',
-      'table1',
-      'table2',
-      'table3',
-      'pareto',
-      'related_work',
-      'ablation',
-      'epochs',
-      'search',
-    ].map((name) => `omniagent/${name}`),
+    after: ['training', 'table1', 'table2', 'table3', 'pareto', 'related_work', 'ablation', 'epochs', 'search'].map(
+      (name) => `omniagent/${name}`,
+    ),
     outputs: ['claims.json', 'index.html', ...table('claims')],
   },
 ];

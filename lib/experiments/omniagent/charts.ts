@@ -26,7 +26,7 @@ const errorsOf = (results: Results, method: Method, names: readonly string[]): {
 };
 const seedNote = (results: Results): string => {
   const n = Math.max(...methodsIn(results).map((m) => results.seeds[m]!.length));
-  return n > 1 ? `; mean and standard deviation over ${n} seeds` : '';
+  return n > 1 ? `; ${n} seeds, mean ± s.d.` : '';
 };
 
 /** `rl_comparison`: perplexity of the seven methods, the paper's and ours. */
@@ -34,7 +34,7 @@ export function rlComparison(results: Results, profile: string): Figure {
   const methods = methodsIn(results);
   const own = methods.map((m) => valuesOf(results, m, 'ppl'));
   return barFigure({
-    title: `Perplexity on the 300 samples by method (${profile}${seedNote(results)})`,
+    title: `Perplexity on the 300 samples (${profile}${seedNote(results)})`,
     categories: methods.map((m) => METHODS[m].label),
     groups: [
       { name: 'paper', values: methods.map((m) => paperTable1[m].ppl) },
@@ -105,7 +105,7 @@ export function paretoPlot(results: Results, profile: string): Figure {
   const methods = methodsIn(results).filter((m) => m !== 'sft' && meanOf(results, m, 'rkp') !== null);
   const families = { preference: 'learns from pairs', reward: 'learns from rewards', supervised: 'supervised' };
   return scatterFigure({
-    title: `Reward gained against divergence from SFT (${profile}${seedNote(results)})`,
+    title: `Reward gained against divergence (${profile}${seedNote(results)})`,
     x: { title: 'KL(policy || SFT) on its own answers', unit: 'nats/token' },
     y: { title: 'mean reward above SFT' },
     points: [
