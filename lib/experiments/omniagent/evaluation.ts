@@ -77,7 +77,7 @@ export const evaluation = defineExperiment({
       media: seed < mediaSeeds ? media : { image: 0, audio: 0, video: 0 },
       seed,
       device,
-      message: ctx.message,
+      message: (text) => ctx.message(text),
     });
     await ctx.saveJson('samples', found.samples);
     await ctx.saveJson(

@@ -90,7 +90,6 @@ export async function collectResults(
   { config = {}, ...options }: RunOptions = {},
 ): Promise<Results> {
   const parts: Parameters<typeof joinResults>[1] = {};
-  let vocabulary = 0;
   for (const method of METHOD_NAMES.filter((m) => m === 'sft' || methods.includes(m))) {
     parts[method] = [];
     for (const seed of method === 'sft' ? [0] : seeds) {
@@ -105,8 +104,7 @@ export async function collectResults(
     }
   }
   const data = await run('omniagent/data', { profile: options.profile, seed: 0 });
-  vocabulary = data.metric('vocabulary');
-  return joinResults(vocabulary, parts);
+  return joinResults(data.metric('vocabulary'), parts);
 }
 
 /** The methods that there are results of, in the paper's order. */
