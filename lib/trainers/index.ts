@@ -62,3 +62,5 @@ export type { OmniEnvironmentOptions, OmniTask } from './omni-environment';
 export { processRewards, responseReward } from './omni-rewards';
 export { ReplayBuffer } from './replay-buffer';
 export type { Judgement, RlEnvironment, RlTask } from './rl-environment';
+export { trainPerpo } from './perpo';
+export type { PerpoJudge, PerpoOptions, PerpoPrompt, ScoredRollout } from './perpo';

@@ -124,7 +124,7 @@ describe('Omni-R1: tokens', () => {
   it('drops what the released code drops', () => {
     const o = { mode: 'plain' as const, maxLength: 100, plainIncludeRationale: true };
     const drop = (change: Partial<R1Row>, options: Parameters<typeof r1Example>[4] = o): void =>
-      assert.equal(r1Example(tokenizer, layout, { ...row, ...change } as R1Row, 0, options), null);
+      assert.equal(r1Example(tokenizer, layout, { ...row, ...change }, 0, options), null);
     drop({ Question: ' ' });
     drop({ 'Final Answer': '' });
     drop({ reasoning_image_1: undefined });
