@@ -1,6 +1,6 @@
 /**
  * Sizes of the reward-based methods: one set a profile, the same for all three, so that none has a larger budget. The
- * optimiser's batchSize counts prompts, its steps batches of responses.
+ * optimiser's batchSize counts prompts, its steps batches of responses. Steps and prompts make three epochs, as the card has them.
  */
 import type { z } from 'zod';
 import { ArgumentError } from '../../errors';
@@ -33,20 +33,20 @@ const sizes: Record<Exclude<Profile, 'paper'>, RlSizes> = {
   smoke: sizesOf(
     { learningRate: 5e-4, batchSize: 3, steps: 6, checkpointEvery: 3 },
     { generations: 4, maxNewTokens: 48, maxLength: 160 },
-    18,
+    6,
     12,
   ),
   laptop: sizesOf(
     { learningRate: 1e-3, batchSize: 4, steps: 24, warmupRatio: 0.1, checkpointEvery: 6 },
     // 192 predictions: one shape for nearly every batch.
     { generations: 6, maxNewTokens: 96, maxLength: 193 },
-    96,
+    32,
     48,
   ),
   gpu: sizesOf(
     { learningRate: 1e-5, batchSize: 32, steps: 600, warmupRatio: 0.05, checkpointEvery: 25 },
     { generations: 16, maxNewTokens: 160, maxLength: 448 },
-    19200,
+    6400,
     300,
   ),
 };

@@ -1,16 +1,18 @@
 /**
  * What the stages of the papers use, for the tables that set it beside ours. Marks of the source: [S] OmniAgent's card; [N] NExT-GPT's
- * scripts; [B] ImageBind; [D] the published decoders' own configuration files (Stable Diffusion 1.5, AudioLDM 2, ModelScope); where
- * nobody publishes a value, "not published".
+ * scripts; [B] ImageBind; [D] the published decoders' own configuration files (Stable Diffusion 1.5, AudioLDM 2, ModelScope); [M] the
+ * method's own paper or code, which is not the card's; where nobody publishes a value, "not published".
  */
 import { ArgumentError } from '../../errors';
 import type { Run } from '../../pipeline/run-result';
 import type { Cell, Table } from '../../report/table';
+import { pairCount } from './preference';
+import type { PreferenceConfig } from './preference';
 
 interface Setting {
   what: string;
   paper: string;
-  source: '[S]' | '[N]' | '[B]' | '[D]' | '';
+  source: '[S]' | '[N]' | '[B]' | '[D]' | '[M]' | '';
   /** Where our value stands in the run's configuration ("optimizer.learningRate"), or how it is made of it. */
   ours: string | ((config: Record<string, unknown>) => Cell);
 }
@@ -166,6 +168,68 @@ for (const [modality, name, latents, channels, text] of [
     },
   ];
 
+/** What the card says of all six methods of stage 4. */
+const stage4 = (...own: Setting[]): Setting[] => [
+  { what: 'LoRA rank', paper: '64', source: '[S]', ours: 'lora.rank' },
+  ...own,
+  ...optimizer(not, ''),
+];
+const onPairs = (...own: Setting[]): Setting[] =>
+  stage4(
+    { what: 'pairs', paper: '50,000', source: '[S]', ours: (c) => pairCount(c as unknown as PreferenceConfig) },
+    { what: 'epochs', paper: '3', source: '[S]', ours: 'epochs' },
+    ...own,
+  );
+const onRewards = (...own: Setting[]): Setting[] =>
+  stage4(
+    { what: 'prompts', paper: not, source: '', ours: 'prompts' },
+    { what: 'epochs', paper: '3', source: '[S]', ours: epochsOfPrompts },
+    { what: 'responses to a prompt', paper: '64', source: '[M]', ours: 'sampling.generations' },
+    { what: 'weight of the KL', paper: '0.04', source: '[M]', ours: 'method.policy.kl.beta' },
+    ...own,
+  );
+const epochsOfPrompts = (c: Record<string, unknown>): number =>
+  ((at(c, 'optimizer.steps') as number) * (at(c, 'optimizer.batchSize') as number)) / (c.prompts as number);
+
+settings['omniagent/stage4_dpo'] = onPairs({ what: 'beta', paper: '0.1', source: '[M]', ours: 'beta' });
+settings['omniagent/stage4_simpo'] = onPairs(
+  { what: 'beta', paper: '2', source: '[M]', ours: 'beta' },
+  { what: 'gamma / beta', paper: '0.25', source: '[M]', ours: 'gammaBetaRatio' },
+);
+settings['omniagent/stage4_mm_dpo'] = onPairs(
+  { what: 'beta', paper: '0.1', source: '[M]', ours: 'beta' },
+  {
+    what: 'weights of text, img, aud, vid, task',
+    paper: not,
+    source: '',
+    ours: (c) => Object.values(c.weights as object).join(', '),
+  },
+  {
+    what: 'weights of image term, anchor',
+    paper: '1, 1',
+    source: '[M]',
+    ours: (c) => [c.imageWeight, c.anchorWeight].join(', '),
+  },
+);
+settings['omniagent/stage4_grpo'] = onRewards(
+  { what: 'clip', paper: not, source: '', ours: 'method.policy.clipLow' },
+  { what: 'iterations on one batch', paper: '1', source: '[M]', ours: 'sampling.iterations' },
+);
+settings['omniagent/stage4_grpo_plus'] = onRewards(
+  { what: 'dual clip', paper: not, source: '', ours: 'method.policy.dualClip' },
+  { what: 'entropy bonus', paper: not, source: '', ours: 'method.policy.entropyCoefficient' },
+  { what: 'reward at signal tokens', paper: not, source: '', ours: 'method.processReward' },
+);
+settings['omniagent/stage4_online_grpo'] = onRewards(
+  { what: 'groups in the buffer', paper: not, source: '', ours: 'method.replay.capacity' },
+  {
+    what: 'temperature from, to',
+    paper: not,
+    source: '',
+    ours: (c) => ['min', 'max'].map((k) => String(at(c, `method.dynamicTemperature.${k}`))).join(', '),
+  },
+);
+
 /** The table for a run: the papers' settings beside its own. Throws ArgumentError for an experiment without one. */
 export function settingsTable(run: Pick<Run, 'name' | 'config' | 'manifest'>): Table {
   const list = settings[run.name];
@@ -178,7 +242,7 @@ export function settingsTable(run: Pick<Run, 'name' | 'config' | 'manifest'>): T
   const cell = (value: unknown): Cell =>
     typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean' ? value : null;
   return {
-    caption: `${run.name}, profile ${run.manifest.profile}: [S] OmniAgent's card, [N] NExT-GPT, [B] ImageBind, [D] the decoder's own files`,
+    caption: `${run.name}, profile ${run.manifest.profile}: [S] OmniAgent's card, [N] NExT-GPT, [B] ImageBind, [D] the decoder's own files, [M] the method's own paper`,
     columns: ['Setting', 'Papers', 'Source', 'Ours'],
     rows: list.map(({ what, paper, source, ours }) => [
       what,
