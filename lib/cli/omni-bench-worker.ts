@@ -1,7 +1,7 @@
 /** The process of one device; see omni-bench-workers.ts. */
 import { predictShard } from '../eval/omni-bench';
 import { loadModel } from './infer';
-import { backendOf, shardOf } from './omni-bench';
+import { backendOf, shardOf } from './omni-bench-work';
 import type { Order, Report } from './omni-bench-workers';
 
 const controller = new AbortController();

@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import * as path from 'node:path';
 import { CancelledError } from '../errors';
 import type { LostFile, Prediction } from '../eval/omni-bench';
-import type { OmniBenchOptions } from './omni-bench';
+import type { OmniBenchOptions } from './omni-bench-work';
 import type { Terminal } from './terminal';
 
 export interface Work {

@@ -1,7 +1,7 @@
 /** `omnilab omni-bench`: predictions for a benchmark in Parquet files, with the arguments of the released vllm_eval.py. */
 import * as path from 'node:path';
-import { countRows, modelBackend, predictShard, ResultsFile, rowKey, serverBackend } from '../eval/omni-bench';
-import type { Backend, LostFile, Prediction, SamplingOptions, Shard } from '../eval/omni-bench';
+import { countRows, predictShard, ResultsFile, rowKey } from '../eval/omni-bench';
+import type { LostFile, Prediction } from '../eval/omni-bench';
 import { GENERATION_MODES } from '../generate/interleaved';
 import type { GenerationMode } from '../generate/interleaved';
 import { findParquet } from '../io/parquet';
@@ -9,98 +9,11 @@ import { progress } from '../report/display/progress';
 import { deviceOf, DTYPES, loadModel } from './infer';
 import type { LoadModel } from './infer';
 import { interruptible } from './interrupt';
+import { backendOf, shardOf } from './omni-bench-work';
+import type { OmniBenchOptions } from './omni-bench-work';
 import { runWorkers } from './omni-bench-workers';
 import { STATUS, usage, UsageError } from './status';
 import type { Terminal } from './terminal';
-
-export interface OmniBenchOptions {
-  parquetPath: string;
-  modelPath: string;
-  outputDir: string;
-  outfile: string;
-  questionCol: string;
-  imageCol: string;
-  answerCol: string;
-  tltsToken: string;
-  skipIfNoImage?: boolean;
-  maxNewTokens: number;
-  temperature: number;
-  topP: number;
-  dtype: string;
-  tpSize: number;
-  mmImagesPerPrompt: number;
-  plainPrompt?: boolean;
-  prefixText?: string;
-  suffixText?: string;
-  /** Commander's names for --no_auto_insert and --no_auto_remove. */
-  autoInsert: boolean;
-  autoRemove: boolean;
-  batchSize: number;
-  microBatchSize?: number;
-  shuffle?: boolean;
-  seed: number;
-  flushEvery: number;
-  fsyncEvery: number;
-  generationMode: string;
-  badImages: 'error' | 'drop';
-  retryErrors?: boolean;
-  devices: string;
-  backend: 'local' | 'openai';
-  baseUrl?: string;
-  apiKeyEnv: string;
-  timeout: number;
-  retries: number;
-  concurrency: number;
-  json?: boolean;
-}
-
-const samplingOf = (o: OmniBenchOptions): SamplingOptions => ({
-  maxNewTokens: o.maxNewTokens,
-  temperature: o.temperature,
-  topP: o.topP,
-  seed: o.seed,
-  imagesPerPrompt: o.mmImagesPerPrompt,
-});
-
-/** The backend of one worker. */
-export async function backendOf(options: OmniBenchOptions, device: string, load: LoadModel): Promise<Backend> {
-  if (options.backend === 'openai')
-    return serverBackend(
-      options.modelPath,
-      options.concurrency,
-      {
-        baseUrl: options.baseUrl!,
-        apiKey: process.env[options.apiKeyEnv] || undefined,
-        timeoutSeconds: options.timeout,
-        retries: options.retries,
-      },
-      samplingOf(options),
-    );
-  const model = await load({ modelPath: options.modelPath, device });
-  const batch = Math.min(options.microBatchSize ?? options.batchSize, options.batchSize);
-  return modelBackend(model, batch, samplingOf(options), options.generationMode as GenerationMode);
-}
-
-/** What a worker predicts. */
-export function shardOf(
-  options: OmniBenchOptions,
-  files: readonly string[],
-  [shard, shards]: readonly [number, number],
-  done: ReadonlySet<string>,
-  signal?: AbortSignal,
-): Shard {
-  const rows = { ...options, skipIfNoImage: !!options.skipIfNoImage, plainPrompt: !!options.plainPrompt };
-  return {
-    files,
-    root: options.parquetPath,
-    rows,
-    shard,
-    shards,
-    done,
-    signal,
-    shuffle: options.shuffle ? options.seed : undefined,
-  };
-}
 
 function check(options: OmniBenchOptions): string[] {
   if (!GENERATION_MODES.includes(options.generationMode as GenerationMode))

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { GENERATION_MODES } from '../generate/interleaved';
 import { PRIORITY_TERMS } from '../generate/omni-r1/infer-input';
 import type { InferCommandOptions } from './infer';
-import type { OmniBenchOptions } from './omni-bench';
+import type { OmniBenchOptions } from './omni-bench-work';
 import type { ScoreCommandOptions } from './omni-bench-score';
 import { UsageError } from './status';
 import type { Terminal } from './terminal';

@@ -45,3 +45,16 @@ export { dominates, nonDominated, rewardKlPareto, RKP_EPSILON, winRate } from '.
 export type { Better } from './pareto';
 export { logitsKl, policyDrift } from './drift';
 export type { Drift } from './drift';
+export {
+  answerIn,
+  benchRows,
+  modelBackend,
+  modelJudge,
+  predictShard,
+  readPredictions,
+  ruleJudge,
+  scorePredictions,
+  serverBackend,
+  taskOf,
+} from './omni-bench';
+export type { Backend, BenchRow, BenchScore, Judge, Prediction, TaskScore } from './omni-bench';

@@ -12,6 +12,7 @@ import { splitInterleaved, truncateImages } from '../../lib/generate/omni-r1/int
 import { readImage } from '../../lib/io';
 import { trajectoryPage } from '../../lib/report/trajectory-page';
 import { layout, scriptedModel } from '../generate/scripted-interleaved';
+import { saveTiny } from '../generate/tiny-omni-r1';
 
 const picture = path.join(process.cwd(), 'tests/goldens/data/omni-bench/pictures/one.png');
 
@@ -136,25 +137,52 @@ describe('omnilab infer', () => {
     assert.equal(model.calls[0][0], '<s>two images<21>');
   });
 
-  it('files in the order of their priority', () => {
-    const files = ['z', 'geometry-1', 'a', 'my_Visual-Search', 'visual jigsaw'].map((name) => `/d/${name}.jsonl`);
-    assert.deepEqual(byPriority(files).map((f) => path.basename(f, '.jsonl')), ['my_Visual-Search', 'geometry-1', 'visual jigsaw', 'a', 'z']); // prettier-ignore
-    assert.deepEqual(byPriority(files, []).map((f) => path.basename(f, '.jsonl')), ['a', 'geometry-1', 'my_Visual-Search', 'visual jigsaw', 'z']); // prettier-ignore
+  it('parts and cuts sequences and orders files as the released script (tests/goldens/infer.py)', () => {
+    interface Case {
+      case: 'split' | 'cut' | 'order';
+      ids: number[];
+      most: number;
+      names: string[];
+      terms: string[];
+      value: unknown;
+    }
+    const golden = path.join(process.cwd(), 'tests/goldens/data/infer.jsonl');
+    const cases = fs.readFileSync(golden, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as Case); // prettier-ignore
+    for (const c of cases) {
+      const found = {
+        split: () => splitInterleaved(c.ids, layout).map(({ kind, ids }) => [kind, ids]),
+        cut: () => truncateImages(c.ids, c.most, layout),
+        order: () =>
+          byPriority(
+            c.names.map((n) => `/in/${n}.jsonl`),
+            c.terms,
+          ).map((f) => path.basename(f, '.jsonl')),
+      }[c.case]();
+      assert.deepEqual(found, c.value, JSON.stringify(c));
+    }
   });
 
-  it('sequences are parted and cut as released', () => {
-    const { boi, eoi, eos } = layout;
-    assert.deepEqual(splitInterleaved([1, boi, 4, eoi, eoi, boi, 5, boi, boi, eoi, boi, 6], layout), [
-      { kind: 'text', ids: [1] },
-      { kind: 'image', ids: [4] },
-      { kind: 'text', ids: [eoi] },
-      { kind: 'text', ids: [5] },
-      { kind: 'image', ids: [] },
-      { kind: 'image', ids: [6] },
-    ]);
-    assert.deepEqual(truncateImages([1, boi, 4, eoi, boi, 5], 1, layout), [1, boi, 4, eoi, eos]);
-    assert.deepEqual(truncateImages([1, boi, 4], 1, layout), [1, boi, 4]);
-    assert.deepEqual(truncateImages([1, boi, 4], -1, layout), [eos]);
+  it('a model from a folder: pictures in and out, the same again from the same seed', async () => {
+    const model = path.join(dir, 'model');
+    await saveTiny(model);
+    const input = path.join(dir, 'set.jsonl');
+    fs.writeFileSync(input, `${JSON.stringify({ prompt: 'what is this <image>', images: [picture] })}\n`);
+    const say = async (folder: string, ...more: string[]): Promise<Record<string, unknown>> => {
+      const args = ['--input', input, '--output_dir', path.join(dir, folder), '--model_path', model, '--do_sample'];
+      const mode = ['--generation_mode', 'interleaved-text-image', '--append_boi', '--max_length', '180'];
+      let text = '';
+      const terminal = { out: (t: string) => void (text += t), err: (t: string) => void (text += t) };
+      assert.equal(await main(['infer', ...args, ...mode, ...more], terminal), 0, text);
+      return JSON.parse(fs.readFileSync(path.join(dir, folder, 'set', '0', 'result.json'), 'utf8')) as never;
+    };
+    const first = (await say('a')) as { text: string; images: string[] };
+    assert.match(first.text, /^<s>what is this <image_0><image_1>/);
+    const { width, height } = await readImage(first.images[1]);
+    assert.deepEqual([width, height], [16, 16]);
+    const again = await say('b');
+    assert.equal(again.text, first.text);
+    const seeded = await say('c', '--seed', '1');
+    assert.notEqual(seeded.text, first.text);
   });
 
   it('pages show text as text', () => {

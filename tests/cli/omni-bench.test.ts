@@ -6,10 +6,11 @@ import type { AddressInfo } from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { omniBenchCommand } from '../../lib/cli/omni-bench';
-import type { OmniBenchOptions } from '../../lib/cli/omni-bench';
+import type { OmniBenchOptions } from '../../lib/cli/omni-bench-work';
 import { main } from '../../lib/cli/program';
-import { answerIn, readPredictions, taskOf } from '../../lib/eval/omni-bench';
+import { answerIn, modelBackend, predictShard, readPredictions, taskOf } from '../../lib/eval/omni-bench';
 import type { Prediction } from '../../lib/eval/omni-bench';
+import { CancelledError } from '../../lib/errors';
 import { chatCompletion, ServerError } from '../../lib/generate/openai';
 import { scriptedModel } from '../generate/scripted-interleaved';
 import { saveTiny } from '../generate/tiny-omni-r1';
@@ -192,6 +193,25 @@ describe('omnilab omni-bench', () => {
       chatCompletion({ model: 'm', messages: [] }, { baseUrl: server.url, retries: 0 }),
       (error: Error) => error instanceof ServerError && /ECONNREFUSED|connect|closed/.test(error.message),
     );
+  });
+
+  it('a run that is stopped loses nothing, and writes no row that it has not done', async () => {
+    const controller = new AbortController();
+    const model = scriptedModel(5000);
+    const place = file('text');
+    const options = { questionCol: 'question', imageCol: 'image', answerCol: 'answer', tltsToken: '<TLTS>', skipIfNoImage: false, plainPrompt: false, autoInsert: true, autoRemove: true, badImages: 'drop' as const }; // prettier-ignore
+    const sampling = { maxNewTokens: 9, temperature: 0, topP: 1, seed: 0, imagesPerPrompt: 5 };
+    const shard = { files: [place], root: place, rows: options, shard: 0, shards: 1, done: new Set<string>() };
+    const made: unknown[] = [];
+    const all = async (): Promise<void> => {
+      for await (const row of predictShard(modelBackend(model, 5, sampling), { ...shard, signal: controller.signal })) {
+        made.push(row);
+        if (made.length === 5) controller.abort();
+      }
+    };
+    await assert.rejects(all, CancelledError);
+    assert.equal(made.length, 5);
+    assert.equal(model.calls.length, 1);
   });
 
   it('score: by rules, by task and as a whole', async () => {

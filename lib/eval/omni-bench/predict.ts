@@ -37,6 +37,9 @@ function checkPictures({ pictures }: ReadyRow, most: number): void {
     throw new ArgumentError('pictures', `expected at most ${most} a prompt, got ${pictures.length}`, 'raise --mm_images_per_prompt'); // prettier-ignore
 }
 
+const stopped = (cause?: Error): CancelledError =>
+  new CancelledError('omni-bench', 'the run was cancelled', 'start it again to go on', { cause });
+
 /** A model in this process. Text that it makes is the prediction, with <image_k> in the place of its pictures. */
 export function modelBackend(
   model: InterleavedModel,
@@ -119,7 +122,7 @@ export function serverBackend(model: string, batch: number, server: ServerOption
       Promise.all(
         rows.map((row) =>
           one(row, signal).catch((error: Error) => {
-            if (error instanceof CancelledError) throw error;
+            if (error instanceof CancelledError || signal?.aborted) throw stopped(error);
             return error;
           }),
         ),
@@ -166,7 +169,7 @@ export async function* predictShard(backend: Backend, options: Shard): AsyncGene
     waiting = [];
     const answers = rows.length
       ? await backend.answer(rows, signal).catch((error: Error) => {
-          if (error instanceof CancelledError) throw error;
+          if (error instanceof CancelledError || signal?.aborted) throw stopped(error);
           return rows.map(() => error);
         })
       : [];
@@ -176,7 +179,7 @@ export async function* predictShard(backend: Backend, options: Shard): AsyncGene
     }));
   };
   for await (const row of ordered(options, own)) {
-    if (signal?.aborted) throw new CancelledError('omni-bench', 'the run was cancelled', 'start it again to go on');
+    if (signal?.aborted) throw stopped();
     if ('lost' in row) {
       if (shard === 0) yield row;
     } else if (own(row.index) && !done.has(rowKey(row))) {

@@ -116,6 +116,9 @@ async function writeRow(
   return result;
 }
 
+const stopped = (cause?: Error): CancelledError =>
+  new CancelledError('infer', 'the run was cancelled', 'go on with --resume', { cause });
+
 const readResult = (folder: string): InferResult | undefined => {
   try {
     return JSON.parse(fs.readFileSync(path.join(folder, 'result.json'), 'utf8')) as InferResult;
@@ -162,7 +165,7 @@ export async function inferSubset(
         },
       );
     } catch (error) {
-      if (error instanceof CancelledError) throw error;
+      if (error instanceof CancelledError || options.signal?.aborted) throw stopped(error as Error);
       for (const { i } of batch) await fail(i, error as Error);
       return;
     }
@@ -180,7 +183,7 @@ export async function inferSubset(
 
   let batch: { i: number; ids: number[]; id: string }[] = [];
   for (const [i, row] of rows.entries()) {
-    if (options.signal?.aborted) throw new CancelledError('infer', 'the run was cancelled', 'go on with --resume');
+    if (options.signal?.aborted) throw stopped();
     const own = path.join(folder, String(i));
     const before = options.resume ? readResult(own) : undefined;
     if (before || (options.resume && !options.retryErrors && fs.existsSync(path.join(own, 'error.txt')))) {
