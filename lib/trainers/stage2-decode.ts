@@ -5,7 +5,7 @@
  * Differences from NExT-GPT: 1. the embeddings of the signal tokens, which are new to the language model, are trained too
  * (`signals`); frozen at their random start they would ask the caption nothing. 2. With `lora` an adapter is trained as well:
  * a small language model's states at a new token hold nothing of the text before it, and no projector can find what is
- * not there.
+ * not there. 3. Where the examples' masks say so, the caption is given and only the signals are learned to be written.
  */
 import { outputProjectorsInit } from '../models/omniagent';
 import type { OutputProjectorsConfig, OutputProjectorsParams } from '../models/omniagent';

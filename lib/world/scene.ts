@@ -46,7 +46,7 @@ export const objectsCode = (objects: readonly SceneObject[], motion = true): str
     .join(', ');
 
 export interface SceneOptions {
-  /** Number of objects; 1, 2 or 3 with probabilities 0.4, 0.35 and 0.25 by default. */
+  /** Number of objects; 1, 2 or 3 with probabilities 0.5, 0.35 and 0.15 by default. */
   count?: number;
   /** The split that the scene belongs to: drawn again until it does. */
   split?: Split;
@@ -65,7 +65,7 @@ function drawObject(random: Random, place: number): SceneObject {
 /** Draws a scene. */
 export function drawScene(random: Random, { count, split }: SceneOptions = {}): Scene {
   for (;;) {
-    const n = count ?? random.weighted([1, 2, 3], [0.4, 0.35, 0.25]);
+    const n = count ?? random.weighted([1, 2, 3], [0.5, 0.35, 0.15]);
     const cells = random.permutation(9).slice(0, n);
     const objects = inReadingOrder(Array.from(cells, (cell) => drawObject(random, cell)));
     // Without motion: a still picture of a test scene must not occur in training either.

@@ -139,7 +139,8 @@ export const data = defineExperiment({
           return { modality, at, caption: target };
         });
         ids.push(closes);
-        decoding.push({ ids, mask: ids.map((_, t) => Number(t > 0)), media: [], blocks });
+        // The caption is read, not learned: out of nothing it could only be guessed.
+        decoding.push({ ids, mask: ids.map((_, t) => Number(t > words.length)), media: [], blocks });
         advance();
         advance();
       }

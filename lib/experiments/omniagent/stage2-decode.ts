@@ -81,7 +81,7 @@ export const stage2 = defineExperiment({
   config: (profile) => {
     const { model, outputProjector: projector, stage2: optimizer, sftLora } = profileSizes(profile);
     // NExT-GPT trains the projectors alone; see trainers/stage2-decode.ts for why a small model needs more.
-    return { model, projector, optimizer, lora: { ...sftLora, modulesToSave: [] }, alignWeight: 1, projectorRate: 2 };
+    return { model, projector, optimizer, lora: { ...sftLora, modulesToSave: [] }, alignWeight: 1, projectorRate: 3 };
   },
   async run(ctx) {
     const { model, projector, optimizer, lora, alignWeight, projectorRate } = ctx.config;
