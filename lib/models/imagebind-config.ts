@@ -50,11 +50,11 @@ export type ImageBindConfig = z.infer<typeof imageBindSchema>;
 
 /** Mean and deviation of OmniWorld's log-mel values (1000 sounds). */
 const worldMel = { ...melConfigs.omniworld, mean: -7, deviation: 1.1 };
-/** OmniWorld's pictures: 32 x 32, dark backgrounds. */
+/** OmniWorld's pictures: 48 x 48, dark backgrounds; a patch is a cell of the grid. */
 const worldPixels = {
-  imageSize: 32,
+  imageSize: 48,
   patch: 16,
-  stride: 8,
+  stride: 16,
   frames: 8,
   tubelet: 4,
   mean: [0.16, 0.16, 0.16] as [number, number, number],

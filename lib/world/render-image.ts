@@ -74,7 +74,7 @@ export function checkSide(where: string, side: number): void {
 }
 
 /** The picture of a scene, `size` x `size`; motion does not show. Same scene, same bytes. @throws ArgumentError */
-export function renderImage(scene: Scene, { size = 32 }: { size?: number } = {}): Picture {
+export function renderImage(scene: Scene, { size = 48 }: { size?: number } = {}): Picture {
   checkSide('renderImage', size);
   return { width: size, height: size, data: paintFrames(scene, size, 1) };
 }

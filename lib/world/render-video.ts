@@ -5,7 +5,7 @@ import { checkSide, paintFrames } from './render-image';
 import type { Scene } from './scene';
 
 /** The clip of a scene: one second of `frames` frames, `size` x `size` each. Same scene, same bytes. @throws ArgumentError */
-export function renderVideo(scene: Scene, { size = 32, frames = 8 }: { size?: number; frames?: number } = {}): Clip {
+export function renderVideo(scene: Scene, { size = 48, frames = 8 }: { size?: number; frames?: number } = {}): Clip {
   checkSide('renderVideo', size);
   if (!(Number.isInteger(frames) && frames >= 2 && frames <= 256))
     throw new ArgumentError(

@@ -133,8 +133,8 @@ describe('ImageBind', () => {
     for (const size of Object.values(imageBindSizes)) imageBindSchema.parse(size);
     const c = imageBindSchema.parse(imageBindSizes.smoke);
     const { image, video } = jointEncode(imageBindInit(new Random(2), c), c, {
-      image: param('image', [2, 3, 32, 32]),
-      video: param('video', [1, 8, 3, 32, 32]),
+      image: param('image', [2, 3, 48, 48]),
+      video: param('video', [1, 8, 3, 48, 48]),
     });
     assert.deepEqual(image.tokens.shape, [2, 10, 48]);
     assert.deepEqual(video.tokens.shape, [1, 19, 48]);

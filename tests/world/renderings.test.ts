@@ -114,7 +114,7 @@ describe('world: renderings', () => {
       const [x1, y1] = middle(clip, 7);
       assert.ok(Math.sign(Math.round(x1 - x0)) === dx, motion);
       assert.ok(Math.sign(Math.round(y1 - y0)) === dy, motion);
-      assert.ok(Math.abs((x0 + x1) / 2 - 15.5) < 0.3 && Math.abs((y0 + y1) / 2 - 15.5) < 0.3, motion);
+      assert.ok(Math.abs((x0 + x1) / 2 - 23.5) < 0.3 && Math.abs((y0 + y1) / 2 - 23.5) < 0.3, motion);
     }
     const still = renderVideo(one({}));
     assert.equal(bytesOf(frameOf(still, 0).data), bytesOf(frameOf(still, 7).data));
