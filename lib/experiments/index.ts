@@ -30,6 +30,7 @@ import './omni-r1/perpo';
 import './omni-r1/pesft';
 import './omni-r1/vqgan';
 import './omni-r1/zero';
+import './omni-r1/zero-perpo';
 
 export { OmniAgentModel } from './agent';
 export {

@@ -3,7 +3,8 @@
  * (losses/perception.ts). lambda = 0 is plain supervised fine-tuning; with masks of ones it is pre-training on interleaved sequences.
  *
  * Differences from the released trainer: all weights are trained, there on eight GPUs with ZeRO-2; W is trained by default
- * (`projection: 'fixed'` leaves it as drawn).
+ * (`projection: 'fixed'` leaves it as drawn); text tokens may weigh more than image tokens (`textWeight`), since few of a small
+ * model's tokens are text and these decide the answer.
  *
  * Logged: loss, loss_local (cross-entropy), loss_global (perception), text_loss, image_loss (cross-entropy by kind of token),
  * mean_token_accuracy, text_accuracy, grad_norm (before clipping), learning_rate.
@@ -41,6 +42,8 @@ export interface PesftOptions {
   optimizer: OptimizerConfig;
   /** Weight of the perception loss. */
   lambda: number;
+  /** Weight of text tokens in the cross-entropy, an image token's being 1. Default 1, as in the paper. */
+  textWeight?: number;
   projection: 'trained' | 'fixed';
   scale: 'dimension' | 'none';
   examples: readonly { ids: ArrayLike<number>; mask: ArrayLike<number> }[];
@@ -78,14 +81,13 @@ export function pesftLoss(
   p: PesftState,
   codebook: Tensor,
   b: PesftBatch,
-  o: Pick<PesftOptions, 'model' | 'layout' | 'lambda' | 'scale'>,
+  o: Pick<PesftOptions, 'model' | 'layout' | 'lambda' | 'scale' | 'textWeight'>,
 ): { loss: Tensor; [metric: string]: Tensor } {
   const { layout } = o;
   const hidden = llamaHidden(p.model, o.model, { ids: b.ids });
   const logits = llamaLogits(p.model, hidden);
   const logProbs = tokenLogProbs(logits, b.labels);
   const mean = (weights: Tensor): Tensor => logProbs.mul(weights).sum().neg().div(weights.sum().maximum(1));
-  const local = mean(b.mask);
   const image = b.labels
     .greaterOrEqual(layout.imageStart)
     .and(b.labels.less(layout.imageStart + layout.imageCount))
@@ -93,6 +95,8 @@ export function pesftLoss(
   const right = logits.argMax(-1).equal(b.labels).cast('float32');
   const share = (weights: Tensor): Tensor => right.mul(weights).sum().div(weights.sum().maximum(1));
   const text = b.mask.mul(image.neg().add(1));
+  const { textWeight = 1 } = o;
+  const local = mean(textWeight === 1 ? b.mask : b.mask.add(text.mul(textWeight - 1)));
   const metrics = {
     loss_local: local,
     text_loss: mean(text),

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { countElements } from '../../graph/tree';
 import { chameleonInit } from '../../models/chameleon';
+import { withLookBack } from '../../models/chameleon-copying';
 import { codebookOf } from '../../models/omni-r1';
 import { saveOmniR1 } from '../../models/omni-r1-folder';
 import { Random } from '../../nn/random';
@@ -19,10 +20,17 @@ export const base = defineExperiment({
   description: 'the unified model, pre-trained on pictures and descriptions',
   module: __filename,
   parents: ['omni-r1/vqgan', 'omni-r1/data'],
-  schema: z.strictObject({ model: r1ModelSchema, optimizer: optimizerSchema, benchShare: z.number() }),
+  schema: z.strictObject({
+    model: r1ModelSchema,
+    optimizer: optimizerSchema,
+    textWeight: z.number().positive(),
+    /** Heads of the first two layers that begin by looking back from an image to the one before it; 0: none. */
+    imageDistance: z.number().int().min(0),
+    benchShare: z.number(),
+  }),
   config: (profile) => {
-    const { model, base: optimizer, world } = r1Sizes(profile);
-    return { model, optimizer, benchShare: world.benchShare };
+    const { model, base: optimizer, textWeight, imageDistance, world } = r1Sizes(profile);
+    return { model, optimizer, textWeight, imageDistance, benchShare: world.benchShare };
   },
   async run(ctx) {
     const { seed, device } = ctx;
@@ -30,13 +38,24 @@ export const base = defineExperiment({
     const data = ctx.parent('omni-r1/data');
     const { tokenizer, layout } = loadVocabulary(data, vqgan);
     const config = { ...ctx.config.model, vocabSize: layout.vocabSize };
+    const drawn = chameleonInit(new Random(seed, 'omni-r1 base'), config);
+    const far = ctx.config.imageDistance;
+    // The state at an image token predicts the next one: its counterpart lies one nearer.
+    const start = far
+      ? withLookBack(drawn, config, [
+          { layer: 0, head: 0, offset: far - 1 },
+          { layer: 0, head: 1, offset: far },
+          { layer: 1, head: 0, offset: far - 1 },
+        ])
+      : drawn;
     const { model: params } = await trainPesft(ctx, {
       model: config,
       layout,
-      params: chameleonInit(new Random(seed, 'omni-r1 base'), config),
+      params: start,
       codebook: await codebookOf({ vqgan, layout }),
       optimizer: ctx.config.optimizer,
       lambda: 0,
+      textWeight: ctx.config.textWeight,
       projection: 'fixed',
       scale: 'dimension',
       examples: await loadPacked(data, 'descriptions'),

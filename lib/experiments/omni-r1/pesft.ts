@@ -16,6 +16,7 @@ import { r1Sizes } from './sizes';
 export const pesftSchema = z.strictObject({
   optimizer: optimizerSchema,
   lambda: z.number().min(0),
+  textWeight: z.number().positive(),
   projection: z.enum(['trained', 'fixed']),
   scale: z.enum(['dimension', 'none']),
   mode: z.enum(['plain', 'templated']),
@@ -31,10 +32,11 @@ export const pesft = defineExperiment({
   parents: ['omni-r1/vqgan', 'omni-r1/data', 'omni-r1/base'],
   schema: pesftSchema,
   config: (profile) => {
-    const { sft: optimizer, world } = r1Sizes(profile);
+    const { sft: optimizer, textWeight, world } = r1Sizes(profile);
     return {
       optimizer,
       lambda: 1,
+      textWeight,
       projection: 'trained' as const,
       scale: 'dimension' as const,
       mode: 'plain' as const,
@@ -58,6 +60,7 @@ export const pesft = defineExperiment({
       codebook: await codebookOf(base),
       optimizer: c.optimizer,
       lambda: c.lambda,
+      textWeight: c.textWeight,
       projection: c.projection,
       scale: c.scale,
       examples,

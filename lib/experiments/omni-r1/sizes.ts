@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ArgumentError } from '../../errors';
 import { chameleonSizes } from '../../models/chameleon';
 import { llamaSchema } from '../../models/llama-config';
-import type { vqganSchema} from '../../models/vqgan';
+import type { vqganSchema } from '../../models/vqgan';
 import { vqganSizes } from '../../models/vqgan';
 import type { Profile } from '../../pipeline/profile';
 import { optimizerSchema } from '../../trainers/optimizer';
@@ -41,6 +41,10 @@ interface Sizes {
   vqgan: z.infer<typeof vqganSchema>;
   tokenizer: z.infer<typeof optimizerSchema>;
   model: z.infer<typeof r1ModelSchema>;
+  /** Tokens from an image to the next, for heads that look back by so many (models/chameleon-copying.ts). */
+  imageDistance: number;
+  /** Weight of text tokens in supervised training. */
+  textWeight: number;
   base: z.infer<typeof optimizerSchema>;
   sft: z.infer<typeof optimizerSchema>;
   zero: z.infer<typeof optimizerSchema>;
@@ -51,6 +55,8 @@ interface Sizes {
 }
 
 const sized = ({ vocabSize: _, ...rest }: z.infer<typeof llamaSchema>): z.infer<typeof r1ModelSchema> => rest;
+/** Of the laptop world's trajectories in the laptop's vocabulary (world/omni-r1/trace.ts); a test holds it. */
+export const IMAGE_DISTANCE = 85;
 const adam = { betas: [0.9, 0.95] as [number, number], weightDecay: 0.1 };
 
 const smoke: Sizes = {
@@ -61,12 +67,14 @@ const smoke: Sizes = {
     trajectories: 640,
     descriptions: 320,
     chains: 96,
-    words: 480,
+    words: 640,
     benchShare: 0.05,
   },
   vqgan: { ...vqganSizes.laptop, baseChannels: 64, latentChannels: 32, embedDim: 32, numEmbeddings: 256 },
   tokenizer: optimizer({ learningRate: 3e-4, batchSize: 8, steps: 10, checkpointEvery: 10 }),
   model: { ...sized(chameleonSizes['1m']), width: 96, layers: 2, heads: 2, kvHeads: 2, hidden: 256 },
+  imageDistance: IMAGE_DISTANCE,
+  textWeight: 4,
   base: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 20, checkpointEvery: 20, ...adam }),
   sft: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 40, checkpointEvery: 20, ...adam }),
   zero: optimizer({ learningRate: 1e-3, batchSize: 8, steps: 10, checkpointEvery: 10, ...adam }),
@@ -88,18 +96,20 @@ const laptop: Sizes = {
     trajectories: 8000,
     descriptions: 3200,
     chains: 480,
-    words: 480,
+    words: 640,
     benchShare: 0.25,
   },
   vqgan: vqganSizes.laptop,
   tokenizer: optimizer({ learningRate: 3e-4, batchSize: 16, steps: 60, checkpointEvery: 20 }),
-  model: { ...sized(chameleonSizes['4m']), width: 192, layers: 4, heads: 3, kvHeads: 3, hidden: 528 },
-  base: optimizer({ learningRate: 3e-3, batchSize: 16, steps: 200, checkpointEvery: 50, ...adam }),
-  sft: optimizer({ learningRate: 3e-3, batchSize: 16, steps: 500, checkpointEvery: 50, ...adam }),
-  zero: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 100, checkpointEvery: 50, ...adam }),
+  model: { ...sized(chameleonSizes['4m']), width: 128, layers: 4, heads: 4, kvHeads: 4, hidden: 352 },
+  imageDistance: IMAGE_DISTANCE,
+  textWeight: 4,
+  base: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 400, checkpointEvery: 50, ...adam }),
+  sft: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 1500, checkpointEvery: 50, ...adam }),
+  zero: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 300, checkpointEvery: 50, ...adam }),
   perpo: {
     optimizer: optimizer({
-      learningRate: 1e-4,
+      learningRate: 2e-4,
       batchSize: 4,
       steps: 60,
       schedule: 'constant',
@@ -109,7 +119,7 @@ const laptop: Sizes = {
     }),
     group: 8,
     rounds: 3,
-    maxNewTokens: 110,
+    maxNewTokens: 190,
   },
   perpoSteps: { m: 30, l: 60 },
   zeroSteps: { t: 10, s: 20, m: 30 },
@@ -129,6 +139,8 @@ const gpu: Sizes = {
   vqgan: { ...vqganSizes.laptop, baseChannels: 256, latentChannels: 96, embedDim: 96, numEmbeddings: 1024 },
   tokenizer: optimizer({ learningRate: 3e-4, batchSize: 64, steps: 5000, checkpointEvery: 500 }),
   model: sized(chameleonSizes['100m']),
+  imageDistance: IMAGE_DISTANCE,
+  textWeight: 1,
   base: optimizer({ learningRate: 6e-4, batchSize: 64, steps: 10000, checkpointEvery: 500, ...adam }),
   sft: optimizer({ learningRate: 3e-4, batchSize: 64, steps: 8000, checkpointEvery: 500, ...adam }),
   zero: optimizer({ learningRate: 1e-4, batchSize: 16, steps: 200, checkpointEvery: 50, ...adam }),

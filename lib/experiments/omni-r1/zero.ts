@@ -70,7 +70,7 @@ export const zeroData = defineExperiment({
         Question: questionText(sample),
         'Text Reasoning Trace': textChain(sample)
           .map((text, k) => text + imagePlaceholder(reasoningImage(k + 1)))
-          .join('\n'),
+          .join(''),
         'Final Answer': finalAnswer(sample.answer),
         [problemImage(1)]: problems[i],
       };
@@ -128,10 +128,15 @@ export const zero = defineExperiment({
   description: 'PeSFT on chains with synthetic pictures',
   module: __filename,
   parents: ['omni-r1/base', 'omni-r1/zero-data'],
-  schema: z.strictObject({ optimizer: optimizerSchema, lambda: z.number().min(0), benchShare: z.number() }),
+  schema: z.strictObject({
+    optimizer: optimizerSchema,
+    lambda: z.number().min(0),
+    textWeight: z.number().positive(),
+    benchShare: z.number(),
+  }),
   config: (profile) => {
-    const { zero: optimizer, world } = r1Sizes(profile);
-    return { optimizer, lambda: 1, benchShare: world.benchShare };
+    const { zero: optimizer, textWeight, world } = r1Sizes(profile);
+    return { optimizer, lambda: 1, textWeight, benchShare: world.benchShare };
   },
   async run(ctx) {
     const { config: c, seed, device } = ctx;
@@ -148,6 +153,7 @@ export const zero = defineExperiment({
       codebook: await codebookOf(base),
       optimizer: c.optimizer,
       lambda: c.lambda,
+      textWeight: c.textWeight,
       projection: 'trained',
       scale: 'dimension',
       examples,
