@@ -39,7 +39,9 @@ function combine(op: BinaryOperator, a: Exact, b: Exact): Exact | undefined {
   }
   if ('float' in a || 'float' in b) {
     const [x, y] = [toFloat(a), toFloat(b)];
-    const value = op === '+' ? x + y : op === '-' ? x - y : op === '*' ? x * y : x / y;
+    // An exact number by one with a point is, in sympy, the exact number times the other's inverse.
+    const quotient = 'float' in a ? x / y : x * (1 / y);
+    const value = op === '+' ? x + y : op === '-' ? x - y : op === '*' ? x * y : quotient;
     return Number.isFinite(value) ? { float: value } : undefined;
   }
   if (op === '*') return fraction(a.top * b.top, a.bottom * b.bottom);

@@ -4,9 +4,10 @@
  *
  * mathruler asks sympy to simplify the expression to 0. Where the two differ:
  * 1. sympy misses zeros that its rules do not find, such as some nested roots; here they count as zero.
- * 2. Coefficients with a point: sympy adds those of equal terms in double precision, so 0.1x + 0.2x - 0.3x is not zero for
- *    it; here they count as written.
+ * 2. Numbers with a point: sympy adds those of equal terms in double precision, so 0.1x + 0.2x - 0.3x is not zero for it,
+ *    and does not always see that ln(0.5) or a factorial of 1.25 is the same as itself; here they count as written.
  * 3. Values at infinity (1/oo), unknown functions and bit operations are not equal to anything here.
+ * Of 18,000 random answers (tests/goldens/rewards.py, seeds 1 to 5) three are judged otherwise, all by the second.
  */
 import * as C from './complex';
 import type { Complex } from './complex';
