@@ -64,6 +64,17 @@ export {
 export * from './paper/omniagent';
 export { bringsWhatWasAsked, heldOutRequests, openCheckpoint, writeRequestMedium } from './omniagent/requests';
 export type { HeldOutRequest } from './omniagent/requests';
+export {
+  changedAnswers,
+  exampleGroup,
+  heldOutResult,
+  heldOutTable,
+  partsTable,
+  readMethod,
+  seedCurves,
+  stabilityTable,
+} from './omniagent/rl-report';
+export type { HeldOutResult, RlRuns } from './omniagent/rl-report';
 export { settingsTable } from './omniagent/settings';
 export {
   agentMeasures,
@@ -115,6 +126,15 @@ export const notebooks: readonly NotebookEntry[] = [
     path: 'notebooks/omniagent/stage3_sft.ipynb',
     needs: ['omniagent/stage3_sft'],
     outputs: [...figure('stage3_curves'), ...figure('stage3_media'), ...table('omniagent')],
+  },
+  {
+    path: 'notebooks/omniagent/stage4_rl.ipynb',
+    needs: ['grpo', 'grpo_plus', 'online_grpo'].map((name) => `omniagent/stage4_${name}`),
+    outputs: [
+      ...['stage4_reward', 'stage4_kl', 'stage4_entropy', 'stage4_sampling_gap'].flatMap(figure),
+      ...table('stage4_rl'),
+      ...table('stage4_stability'),
+    ],
   },
   { path: 'notebooks/OmniAgent_Inference.ipynb', needs: ['omniagent/stage3_sft'], outputs: table('inference') },
   {

@@ -92,7 +92,7 @@ export const grpoPresets = {
   grpoPlusPlus: method({
     advantages: { of: 'tokens' },
     policy: { dualClip: 3, entropyCoefficient: 0.003, aggregation: { mode: 'token-mean' } },
-    processReward: 0.1,
+    processReward: 0.05,
   }),
   onlineGrpo: method({
     advantages: { of: 'responses' },
