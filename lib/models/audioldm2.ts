@@ -47,7 +47,7 @@ export const audioldm2: {
     attentionHeadDim: 8,
     sampleSize: 256,
   }),
-  sound: { mel: melConfigs.audioldm2, patch: 1, vocoder: vocoderSizes.audioldm2 },
+  sound: { mel: melConfigs.audioldm2, vocoder: vocoderSizes.audioldm2 },
   scheduler: noiseSchedule({ betaStart: 0.0015, betaEnd: 0.0195, setAlphaToOne: false, stepsOffset: 1 }),
   latentShape: [8, 256, 16],
 };

@@ -75,7 +75,7 @@ export async function saveDecoder(dir: string, { modality, config, params, token
     length,
     latentShape,
     sampling,
-    ...(sound ? { sound: { mel: sound.mel, patch: sound.patch, source: sound.vocoder.source } } : {}),
+    ...(sound ? { sound: { mel: sound.mel, source: sound.vocoder.source } } : {}),
   });
   await write('model_index.json', {
     _class_name: pipelineClasses[modality],
@@ -113,7 +113,7 @@ function specialIds(tokenizer: Tokenizer): object {
 
 const omnilabSchema = decoderSchema.pick({ modality: true, length: true, latentShape: true, sampling: true }).extend({
   /** The vocoder's configuration is a file of its own; its source is nothing that transformers knows. */
-  sound: soundSchema.pick({ mel: true, patch: true }).extend({ source: vocoderSchema.shape.source }).optional(),
+  sound: soundSchema.pick({ mel: true }).extend({ source: vocoderSchema.shape.source }).optional(),
 });
 
 /** Reads such a folder, ours or diffusers'. Throws FormatError for what is missing, damaged or of another kind. */
@@ -157,9 +157,9 @@ export async function loadDecoder(dir: string): Promise<Decoder> {
   const config: DecoderConfig = { ...rest, textEncoder, unet, vae, scheduler };
   const params = Object.fromEntries(partNames.map((name) => [name, loaded[name].params])) as DecoderParams;
   if (spectrogram) {
-    const { mel, patch, source } = spectrogram;
+    const { mel, source } = spectrogram;
     const loadedVocoder = await loadPart(path.join(dir, 'vocoder'), vocoderPart, source ? { source } : {});
-    config.sound = { mel, patch, vocoder: loadedVocoder.config as VocoderConfig };
+    config.sound = { mel, vocoder: loadedVocoder.config as VocoderConfig };
     params.vocoder = loadedVocoder.params as VocoderParams;
   }
   return { modality: rest.modality, config, params, tokenizer: Tokenizer.load(path.join(dir, 'tokenizer')) };

@@ -32,8 +32,6 @@ export const samplingSchema = z.strictObject({
 export const soundSchema = z.strictObject({
   /** Of the spectrograms that the autoencoder makes. */
   mel: melSchema,
-  /** Side of the squares of frames and mels that are channels of the autoencoder; 1: none, as AudioLDM 2 has it. */
-  patch: z.number().int().positive().default(1),
   vocoder: vocoderSchema,
 });
 export type SoundConfig = z.infer<typeof soundSchema>;

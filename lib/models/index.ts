@@ -15,7 +15,6 @@ export { audioldm2 } from './audioldm2';
 export { CAPTION_TOKENS, captionIds, captionTensor, trainCaptionTokenizer } from './caption-tokens';
 export { decoderSchema, denoise, encodeCaptions, isClipUnet, samplingSchema, soundSchema } from './decoder';
 export type { Decoder, DecoderConfig, DecoderParams, SoundConfig } from './decoder';
-export { fromPatches, toPatches } from './spectrogram-patches';
 export { loadDecoder, saveDecoder } from './decoder-folder';
 export { clipText, clipTextInit, clipTextSchema, clipTextSizes } from './text-encoder';
 export type { ClipLayerParams, ClipTextConfig, ClipTextParams } from './text-encoder';

@@ -1,20 +1,18 @@
-/** Sounds from captions: the decoder's folder with its vocoder, spectrograms in patches, and what is refused. */
+/** Sounds from captions: the decoder's folder with its vocoder, and what is refused. */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { evaluate, flattenTree, tensorsOf } from '../../lib/graph';
+import { flattenTree, tensorsOf } from '../../lib/graph';
 import { generateMedia, releaseMediaPrograms } from '../../lib/generate';
 import { clipTextInit, loadDecoder, saveDecoder, trainCaptionTokenizer, unetInit, vocoderInit } from '../../lib/models';
 import type { Decoder, DecoderConfig } from '../../lib/models';
 import { audioldm2 } from '../../lib/models/audioldm2';
-import { fromPatches, toPatches } from '../../lib/models/spectrogram-patches';
 import { autoencoderInit, autoencoderSchema } from '../../lib/models/vae';
 import { unetConfig } from '../../lib/models/unet';
 import { vocoderHop, vocoderSchema } from '../../lib/models/vocoder';
 import { noiseSchedule, Random } from '../../lib/nn';
 import { closeDevices } from '../../lib/runtime';
-import { assertClose, param } from '../nn/golden';
 
 const mel = { sampleRate: 8000, nFft: 64, hop: 12, padding: 26, mels: 8, fMin: 500, scale: 'htk' as const };
 
@@ -45,8 +43,9 @@ function tinyDecoder(): Decoder {
       normNumGroups: 4,
     }),
     vae: autoencoderSchema.parse({
-      inChannels: 4,
-      outChannels: 4,
+      inChannels: 1,
+      outChannels: 1,
+      patchSize: 2,
       latentChannels: 4,
       blockOutChannels: [8],
       layersPerBlock: 1,
@@ -55,7 +54,6 @@ function tinyDecoder(): Decoder {
     }),
     sound: {
       mel,
-      patch: 2,
       vocoder: vocoderSchema.parse({
         modelInDim: 8,
         samplingRate: 8000,
@@ -136,21 +134,6 @@ describe('sounds by latent diffusion', () => {
   it('a decoder without its vocoder is refused', async () => {
     const { vocoder: _, ...params } = tinyDecoder().params;
     await assert.rejects(samplesOf({ ...tinyDecoder(), params }), /a sound decoder with a vocoder/);
-  });
-
-  it('patches and back', async () => {
-    const x = param('patches', [2, 4, 6]);
-    const patches = toPatches(x, 2);
-    assert.deepEqual(patches.shape, [2, 4, 2, 3]);
-    const back = fromPatches(patches, 2);
-    await evaluate(patches, back);
-    assertClose(await back.numbers(), await x.numbers(), 'back');
-    // The second row of the first patch: frame 1, mels 0 and 1.
-    const values = await x.numbers();
-    const found = await patches.numbers();
-    assert.deepEqual([found[2 * 6], found[3 * 6]], [values[6], values[7]]);
-    assert.throws(() => toPatches(x, 4), /toPatches: expected \[B, frames, mels\] divisible by 4/);
-    assert.throws(() => fromPatches(param('p', [1, 3, 2, 2]), 2), /fromPatches: expected \[B, 4, rows, columns\]/);
   });
 
   it('the published sizes fit each other', () => {

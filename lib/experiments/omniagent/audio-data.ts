@@ -1,10 +1,9 @@
-/** What the sound decoder is trained on: rendered scenes, their spectrograms in patches, and their captions as tokens. */
+/** What the sound decoder is trained on: rendered scenes, their spectrograms, and their captions as tokens. */
 import { tensor } from '../../graph/tensor';
 import type { Tensor } from '../../graph/tensor';
 import type { Tokenizer } from '../../io/tokenizer';
 import { captionIds } from '../../models/caption-tokens';
 import type { SoundConfig } from '../../models/decoder';
-import { toPatches } from '../../models/spectrogram-patches';
 import { logMelSpectrogram } from '../../nn/mel';
 import { Random } from '../../nn/random';
 import { jit } from '../../runtime/jit';
@@ -20,37 +19,30 @@ export const audioScenes = (seed: number, split: Split, count: number): Scene[] 
 export const renderSounds = (scenes: readonly Scene[], sampleRate: number, seconds: number): Float32Array[] =>
   scenes.map((scene) => renderAudio(scene, { sampleRate, seconds }).samples);
 
-/** Channels, rows and columns of a spectrogram in patches. */
-export const patchShape = ({ mel, patch }: SoundConfig, frames: number): [number, number, number] => [
-  patch * patch,
-  frames / patch,
-  mel.mels / patch,
-];
-
 /** Sounds whose spectrograms are computed together. */
 const TOGETHER = 64;
 
-/** Log-mel spectrograms of sounds of one length, in patches, flat one after another. */
-export async function soundPatches(
+/** Log-mel spectrograms [frames, mels] of sounds of one length, flat. */
+export async function spectrograms(
   sounds: readonly Float32Array[],
-  { mel, patch }: SoundConfig,
+  { mel }: SoundConfig,
   device?: string,
-): Promise<Float32Array> {
+): Promise<Float32Array[]> {
   const length = sounds[0].length;
-  const compute = jit((x: Tensor) => toPatches(logMelSpectrogram(x, mel), patch), { device, name: 'spectrograms' });
-  let values = new Float32Array(0);
+  const compute = jit((x: Tensor) => logMelSpectrogram(x, mel), { device, name: 'spectrograms' });
+  const found: Float32Array[] = [];
   for (let first = 0; first < sounds.length; first += TOGETHER) {
     const rows = sounds.slice(first, first + TOGETHER);
     const batch = new Float32Array(TOGETHER * length);
     rows.forEach((s, i) => batch.set(s, i * length));
     const out = await compute(tensor(batch, { shape: [TOGETHER, length] }));
     const each = out.size / TOGETHER;
-    if (!first) values = new Float32Array(sounds.length * each);
-    values.set(((await out.data()) as Float32Array).subarray(0, rows.length * each), first * each);
+    const values = (await out.data()) as Float32Array;
+    rows.forEach((_, i) => found.push(values.slice(i * each, (i + 1) * each)));
     out.dispose();
   }
   compute.release();
-  return values;
+  return found;
 }
 
 export const soundCaption = (scene: Scene): string => captionOf(scene.objects, { motion: false });

@@ -3,7 +3,6 @@ import { tensor } from '../../graph/tensor';
 import type { Tensor } from '../../graph/tensor';
 import { melDistance, multiResolutionStft } from '../../losses/stft';
 import type { SoundConfig } from '../../models/decoder';
-import { fromPatches, toPatches } from '../../models/spectrogram-patches';
 import { decodeLatents, encodeLatents } from '../../models/vae';
 import type { AutoencoderConfig, AutoencoderParams } from '../../models/vae';
 import { vocoder, vocoderExcitation } from '../../models/vocoder';
@@ -27,7 +26,7 @@ export interface SoundMeasures {
 }
 
 export function soundMeasures(sound: SoundConfig, sounds: readonly Float32Array[], device?: string): SoundMeasures {
-  const { mel, patch } = sound;
+  const { mel } = sound;
   const length = sounds[0].length;
   const resolutions = [
     { nFft: 256, hop: 64 },
@@ -54,8 +53,8 @@ export function soundMeasures(sound: SoundConfig, sounds: readonly Float32Array[
     jit(
       (p: AutoencoderParams, v: VocoderParams, x: Tensor) => {
         const target = logMelSpectrogram(x, mel);
-        const { mean } = encodeLatents(p, config, toPatches(target, patch));
-        const output = fromPatches(decodeLatents(p, config, mean), patch);
+        const { mean } = encodeLatents(p, config, target.unsqueeze(1));
+        const output = decodeLatents(p, config, mean).squeeze(1);
         const metrics: Record<string, Tensor> = {
           mse: output.sub(target).square().mean(),
           variance: target.variance(),

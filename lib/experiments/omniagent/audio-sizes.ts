@@ -21,6 +21,8 @@ export const audioSchema = z.strictObject({
   seconds: z.number().positive(),
   sound: soundSchema,
   vae: autoencoderSchema,
+  /** Samples whose principal components the autoencoder begins with; 0: it begins at random. */
+  principalSamples: z.number().int().min(0),
   klWeight: z.number().min(0),
   textEncoder: clipTextSchema,
   unet: unetSchema,
@@ -47,23 +49,27 @@ const laptop: AudioSizes = {
   scenes: 6000,
   heldOut: 64,
   seconds: 1,
-  sound: { mel: melConfigs.omniworldFine, patch: 8, vocoder: vocoderSizes.nano },
+  sound: { mel: melConfigs.omniworldFine, vocoder: vocoderSizes.nano },
   vae: autoencoderSchema.parse({
-    inChannels: 64,
-    outChannels: 64,
-    latentChannels: 48,
-    blockOutChannels: [32, 64],
+    inChannels: 1,
+    outChannels: 1,
+    patchSize: 16,
+    latentChannels: 64,
+    blockOutChannels: [128],
     layersPerBlock: 1,
     normNumGroups: 8,
     midBlockAddAttention: false,
-    sampleSize: 8,
+    useQuantConv: false,
+    usePostQuantConv: false,
+    sampleSize: 64,
   }),
+  principalSamples: 400,
   klWeight: 1e-5,
   textEncoder: { ...clipTextSizes.nano, numAttentionHeads: 4 },
   // As for pictures: one resolution, all of whose blocks look at the caption.
   unet: unetConfig({
-    inChannels: 48,
-    outChannels: 48,
+    inChannels: 64,
+    outChannels: 64,
     blockOutChannels: [64],
     downBlockTypes: ['CrossAttnDownBlock2D'],
     upBlockTypes: ['CrossAttnUpBlock2D'],
@@ -82,7 +88,7 @@ const laptop: AudioSizes = {
   vocoderSounds: 64,
   segmentFrames: 16,
   vocoder: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 80, betas: [0.9, 0.99], checkpointEvery: 40 }),
-  autoencoder: optimizer({ learningRate: 4e-3, batchSize: 16, steps: 1100, warmupRatio: 0.05, checkpointEvery: 300 }),
+  autoencoder: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 120, warmupRatio: 0.1, checkpointEvery: 60 }),
   diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 750, betas: [0.9, 0.99], checkpointEvery: 300 }),
 };
 
@@ -93,8 +99,9 @@ const smoke: AudioSizes = {
   vocoderSounds: 16,
   segmentFrames: 8,
   vocoder: { ...laptop.vocoder, batchSize: 4, steps: 10 },
-  autoencoder: { ...laptop.autoencoder, batchSize: 8, steps: 80 },
-  diffusion: { ...laptop.diffusion, batchSize: 16, steps: 40 },
+  principalSamples: 200,
+  autoencoder: { ...laptop.autoencoder, batchSize: 8, steps: 15 },
+  diffusion: { ...laptop.diffusion, batchSize: 32, steps: 60 },
   sampling: { ...laptop.sampling, steps: 6 },
 };
 
@@ -104,7 +111,6 @@ const gpu: AudioSizes = {
   heldOut: 256,
   sound: {
     mel: melConfigs.omniworldFine,
-    patch: 1,
     vocoder: {
       ...vocoderSizes.nano,
       upsampleInitialChannel: 256,
@@ -125,6 +131,7 @@ const gpu: AudioSizes = {
     normNumGroups: 32,
     sampleSize: 64,
   }),
+  principalSamples: 0,
   klWeight: 1e-4,
   textEncoder: { ...clipTextSizes.medium, maxPositionEmbeddings: 77 },
   unet: unetConfig({

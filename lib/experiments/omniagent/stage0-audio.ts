@@ -16,7 +16,9 @@ import { clipTextInit } from '../../models/text-encoder';
 import { unetInit } from '../../models/unet';
 import type { UnetParams } from '../../models/unet';
 import { autoencoderInit } from '../../models/vae';
+import { principalAutoencoder } from '../../models/vae-principal';
 import { vocoderInit } from '../../models/vocoder';
+import { melFrames } from '../../nn/mel';
 import { Random } from '../../nn/random';
 import { defineExperiment } from '../../pipeline/experiment';
 import { trainAutoencoder } from '../../trainers/autoencoder';
@@ -25,15 +27,7 @@ import { trainDiffusion, unetDenoiser } from '../../trainers/diffusion';
 import { precomputeLatents } from '../../trainers/latents';
 import { trainPhases } from '../../trainers/phases';
 import { trainVocoder } from '../../trainers/vocoder';
-import {
-  audioScenes,
-  captionVariants,
-  patchShape,
-  renderSounds,
-  soundCaption,
-  soundParaphrase,
-  soundPatches,
-} from './audio-data';
+import { audioScenes, captionVariants, renderSounds, soundCaption, soundParaphrase, spectrograms } from './audio-data';
 import { soundMeasures } from './audio-measures';
 import { audioSchema, audioSizes } from './audio-sizes';
 import { saveSamples } from './samples';
@@ -55,10 +49,9 @@ export const stage0Audio = defineExperiment({
     const held = audioScenes(seed, 'test', c.heldOut);
     const sounds = renderSounds(train, mel.sampleRate, c.seconds);
     const heldSounds = renderSounds(held, mel.sampleRate, c.seconds);
-    const shape = patchShape(c.sound, (c.seconds * mel.sampleRate) / mel.hop);
-    const size = shape.reduce((a, b) => a * b);
-    const patches = await soundPatches(sounds, c.sound, device);
-    const sample = (i: number): Float32Array => patches.subarray(i * size, (i + 1) * size);
+    const mels = await spectrograms(sounds, c.sound, device);
+    const frames = melFrames(mel, sounds[0].length);
+    const shape: [number, number, number] = [1, frames, mel.mels];
     const measures = soundMeasures(c.sound, heldSounds, device);
     const asMedium = (samples: Float32Array): Medium => ({
       modality: 'audio',
@@ -106,13 +99,15 @@ export const stage0Audio = defineExperiment({
         const found = await trainAutoencoder(context, {
           model: c.vae,
           optimizer: c.autoencoder,
+          ...(c.principalSamples
+            ? { start: principalAutoencoder(order.stream('start'), c.vae, mels.slice(0, c.principalSamples), frames) }
+            : {}),
           loss: { reconstruction: 'l2', klWeight: c.klWeight },
           shape,
           batch: (i) => {
-            const batch = new Float32Array(c.autoencoder.batchSize * size);
-            batchIndices(order, c.scenes, c.autoencoder.batchSize, i).forEach((row, k) =>
-              batch.set(sample(row), k * size),
-            );
+            const batch = new Float32Array(c.autoencoder.batchSize * mels[0].length);
+            const rows = batchIndices(order, c.scenes, c.autoencoder.batchSize, i);
+            rows.forEach((row, k) => batch.set(mels[row], k * mels[0].length));
             return batch;
           },
           seed,
@@ -127,7 +122,7 @@ export const stage0Audio = defineExperiment({
 
     const latents = await precomputeLatents(
       { params: autoencoder.params, config: vae },
-      { count: c.scenes, shape, sample },
+      { count: c.scenes, shape, sample: (i) => mels[i] },
       { device },
     );
     const words = new Random(seed, 'audio tokenizer');

@@ -3,7 +3,6 @@ import { ArgumentError } from '../../errors';
 import type { Tensor } from '../../graph/tensor';
 import type { Medium } from '../../io/media';
 import type { Decoder, DecoderConfig, DecoderParams } from '../../models/decoder';
-import { fromPatches } from '../../models/spectrogram-patches';
 import { decodeLatents } from '../../models/vae';
 import { vocoder } from '../../models/vocoder';
 
@@ -45,7 +44,7 @@ const audio: MediaHead = {
     const { sound, vae } = config;
     if (!sound || !params.vocoder)
       throw new ArgumentError('generateMedia', 'expected a sound decoder with a vocoder, got none', 'load it whole');
-    const mel = fromPatches(decodeLatents(params.vae, vae, latents.div(vae.scalingFactor)), sound.patch);
+    const mel = decodeLatents(params.vae, vae, latents.div(vae.scalingFactor)).squeeze(1);
     return vocoder(params.vocoder, sound.vocoder, mel);
   },
   toMedium: (config, samples) => ({
