@@ -34,6 +34,8 @@ export const unet3dSchema = z.strictObject({
   normEps: z.number().positive().default(1e-5),
   /** Height and width of the latents; informative. */
   sampleSize: count.optional(),
+  /** Frames know their numbers, as AnimateDiff's do; diffusers' UNet3DConditionModel has no such form. */
+  framePositions: z.boolean().optional(),
 });
 export type Unet3dConfig = z.infer<typeof unet3dSchema>;
 
@@ -96,7 +98,7 @@ function headWidths({ attentionHeadDim, blockOutChannels }: Unet3dConfig): numbe
 }
 
 /** The configuration of the spatial part, which gives numbers of heads, not widths. */
-export const spatialConfig = (c: Unet3dConfig): UnetConfig =>
+export const spatialConfig = ({ framePositions: _, ...c }: Unet3dConfig): UnetConfig =>
   unetConfig({
     ...c,
     downBlockTypes: c.downBlockTypes.map((t) => (t === 'DownBlock3D' ? 'DownBlock2D' : 'CrossAttnDownBlock2D')),
@@ -128,7 +130,7 @@ export const unet3dInit = (rng: Noise, c: Unet3dConfig): Unet3dParams =>
   withFrames(rng, c, unetInit(rng, spatialConfig(c)));
 
 /** The configuration of a clip UNet around a picture UNet of the given one. Throws ArgumentError where there is none. */
-export function unet3dConfigFrom(c: UnetConfig): Unet3dConfig {
+export function unet3dConfigFrom(c: UnetConfig, { framePositions }: { framePositions?: boolean } = {}): Unet3dConfig {
   if (c.transformerLayersPerBlock !== 1 || !c.flipSinToCos || c.freqShift !== 0)
     throw new ArgumentError(
       'unet3dConfigFrom',
@@ -149,6 +151,7 @@ export function unet3dConfigFrom(c: UnetConfig): Unet3dConfig {
     normNumGroups: c.normNumGroups,
     normEps: c.normEps,
     sampleSize: c.sampleSize,
+    ...(framePositions ? { framePositions } : {}),
   });
 }
 
@@ -212,10 +215,11 @@ export function unet3d(p: Unet3dParams, c: Unet3dConfig, { sample, timesteps, co
       : { block: p.up_blocks[i], j, at: lowest - i };
   };
   const after = (h: Tensor, path: string): Tensor => {
-    if (path === 'conv_in') return temporalTransformer(p.transformer_in, h, { frames, groups, heads: HEADS_IN });
+    const among = { frames, groups, positions: c.framePositions };
+    if (path === 'conv_in') return temporalTransformer(p.transformer_in, h, { ...among, heads: HEADS_IN });
     const { block, j, at } = layerAt(path);
     return path.includes('attentions')
-      ? temporalTransformer(block.temp_attentions![j], h, { frames, groups, heads: heads[at] })
+      ? temporalTransformer(block.temp_attentions![j], h, { ...among, heads: heads[at] })
       : temporalConv(block.temp_convs[j], h, { frames, groups });
   };
   const repeated = (x: Tensor): Tensor =>

@@ -22,13 +22,16 @@ const ROUNDS = 40;
 
 /**
  * Initial parameters from samples [inChannels, H, W], flat. The configuration has one resolution, at least twice as many
- * channels as latents, and no quantisation convolutions. Throws ArgumentError.
+ * channels as latents, and no quantisation convolutions. Component i is divided by d_i^e d^(1 - e), where d_i is its own
+ * deviation, d that of all, and e `equalize`: 0 keeps their ratios, 1 makes them equal, so that a diffusion model's noise
+ * drowns none before the others. Throws ArgumentError.
  */
 export function principalAutoencoder(
   rng: Random,
   c: AutoencoderConfig,
   samples: readonly Float32Array[],
   side: number,
+  { equalize = 0 }: { equalize?: number } = {},
 ): AutoencoderParams {
   const [width] = c.blockOutChannels;
   const k = c.latentChannels;
@@ -39,7 +42,10 @@ export function principalAutoencoder(
       'use autoencoderInit, which serves any configuration',
     );
   const patches = samples.flatMap((s) => patchesOf(s, c, side));
-  const { mean, basis, deviation } = principalComponents(rng.stream('components'), patches, k);
+  const { mean, basis, deviations } = principalComponents(rng.stream('components'), patches, k);
+  const total = Math.sqrt(deviations.reduce((sum, d) => sum + d * d, 0) / k);
+  /** What component i is divided by. */
+  const units = deviations.map((d) => total ** (1 - equalize) * d ** equalize);
   const size = mean.length;
   const params = autoencoderInit(rng.stream('init'), c);
   // Component i is channel 2 i, the odd channels are references.
@@ -56,10 +62,10 @@ export function principalAutoencoder(
 
   const projected = (o: number): number => {
     const at = carried(o);
-    return at < 0 ? 0 : -mean.reduce((sum, m, j) => sum + m * basis[at][j], 0) / deviation;
+    return at < 0 ? 0 : -mean.reduce((sum, m, j) => sum + m * basis[at][j], 0) / units[at];
   };
   params.encoder.conv_in = {
-    weight: filter(width, size, (o, i) => (carried(o) < 0 ? 0 : basis[carried(o)][i] / deviation)),
+    weight: filter(width, size, (o, i) => (carried(o) < 0 ? 0 : basis[carried(o)][i] / units[carried(o)])),
     bias: tensor(lifted.map((v, o) => v + projected(o))),
   };
   params.encoder.conv_out = {
@@ -68,7 +74,7 @@ export function principalAutoencoder(
     bias: tensor(Float32Array.from({ length: 2 * k }, (_, o) => (o < k ? -gain * LEVEL : -6))),
   };
   params.decoder.conv_in = { weight: filter(width, k, (o, i) => (carried(o) === i ? 1 : 0)), bias: tensor(lifted) };
-  const out = (o: number, i: number): number => (carried(i) < 0 ? 0 : basis[carried(i)][o] * deviation * gain);
+  const out = (o: number, i: number): number => (carried(i) < 0 ? 0 : basis[carried(i)][o] * units[carried(i)] * gain);
   params.decoder.conv_out = {
     weight: filter(size, width, out),
     bias: tensor(
@@ -98,12 +104,12 @@ function patchesOf(
   });
 }
 
-/** Mean, an orthonormal basis of the k largest components, and the root of their mean variance. */
+/** Mean, an orthonormal basis of the k largest components, and the standard deviation along each. */
 function principalComponents(
   rng: Random,
   vectors: readonly Float32Array[],
   k: number,
-): { mean: Float32Array; basis: Float64Array[]; deviation: number } {
+): { mean: Float32Array; basis: Float64Array[]; deviations: number[] } {
   const size = vectors[0].length;
   const mean = new Float32Array(size);
   for (const v of vectors) for (let i = 0; i < size; i++) mean[i] += v[i] / vectors.length;
@@ -125,8 +131,8 @@ function principalComponents(
       return sum;
     });
   for (let round = 0; round < ROUNDS; round++) basis = orthonormal(basis.map(times));
-  const variance = basis.reduce((sum, b) => sum + times(b).reduce((s, v, i) => s + v * b[i], 0), 0) / k;
-  return { mean, basis, deviation: Math.sqrt(variance) };
+  const deviations = basis.map((b) => Math.sqrt(times(b).reduce((sum, v, i) => sum + v * b[i], 0)));
+  return { mean, basis, deviations };
 }
 
 /** Gram-Schmidt. */

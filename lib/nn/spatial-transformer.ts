@@ -92,15 +92,19 @@ export function transformerBlockInit(rng: Noise, width: number, context = width)
   };
 }
 
-/** x [B, T, width]; `attn2` looks at the context, or, where there is none, at x once more. */
+/**
+ * x [B, T, width]; `attn2` looks at the context, or, where there is none, at x once more. `positions` [T, width] are added to
+ * what both attentions see, after the normalisation (diffusers' `positional_embeddings`).
+ */
 export function transformerBlock(
   p: TransformerBlockParams,
   x: Tensor,
-  options: { heads: number; context?: Tensor; mask?: Tensor },
+  options: { heads: number; context?: Tensor; mask?: Tensor; positions?: Tensor },
 ): Tensor {
-  const { heads, context, mask } = options;
-  let y = x.add(crossAttention(p.attn1, layerNorm(p.norm1, x), { heads }));
-  y = y.add(crossAttention(p.attn2, layerNorm(p.norm2, y), { heads, context, mask }));
+  const { heads, context, mask, positions } = options;
+  const placed = (h: Tensor): Tensor => (positions ? h.add(positions) : h);
+  let y = x.add(crossAttention(p.attn1, placed(layerNorm(p.norm1, x)), { heads }));
+  y = y.add(crossAttention(p.attn2, placed(layerNorm(p.norm2, y)), { heads, context, mask }));
   return y.add(geglu(p.ff, layerNorm(p.norm3, y)));
 }
 

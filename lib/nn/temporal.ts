@@ -7,7 +7,7 @@
  */
 import { ArgumentError, ShapeError } from '../errors';
 import { showShape } from '../graph/shape';
-import { concat } from '../graph/tensor';
+import { concat, tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { conv3dInit } from './conv';
 import type { ConvLayerParams } from './conv';
@@ -119,16 +119,28 @@ export function temporalTransformerInit(
   };
 }
 
+/** Sines and cosines of frame numbers by turns, at `width / 2` frequencies from 1 down (Vaswani et al. 2017): [frames, width]. */
+export function framePositions(frames: number, width: number): Tensor {
+  const at = (frame: number, i: number): number => frame * Math.exp(((i - (i % 2)) * -Math.log(10000)) / width);
+  const values = Float32Array.from({ length: frames * width }, (_, k) => {
+    const angle = at(Math.floor(k / width), k % width);
+    return (k % width) % 2 ? Math.cos(angle) : Math.sin(angle);
+  });
+  return tensor(values, { shape: [frames, width] });
+}
+
 /**
  * x [B F, C, H, W] plus what blocks of self-attention among the frames of each position add, same shape. Both attentions of a
  * block look at the frames, and no frame knows its number but through the convolutions' zeros at both ends, as in the
- * reference. Throws ShapeError and ArgumentError.
+ * reference; with `positions` the attentions see it, as AnimateDiff's do (Guo et al. 2024, section 4.2;
+ * diffusers' `AnimateDiffTransformer3D`). Throws ShapeError and ArgumentError.
  */
 export function temporalTransformer(
   p: TemporalTransformerParams,
   x: Tensor,
-  { frames, groups, heads }: { frames: number; groups: number; heads: number },
+  options: { frames: number; groups: number; heads: number; positions?: boolean },
 ): Tensor {
+  const { frames, groups, heads } = options;
   const joined = joinFrames('temporalTransformer', x, frames);
   const [batch, channels] = joined.shape;
   const positions = x.shape[2] * x.shape[3];
@@ -144,7 +156,8 @@ export function temporalTransformer(
     .transpose([0, 3, 2, 1])
     .reshape([batch * positions, frames, channels]);
   let h = linear(p.proj_in, tokens);
-  for (const block of p.transformer_blocks) h = transformerBlock(block, h, { heads });
+  const numbers = options.positions ? framePositions(frames, inner) : undefined;
+  for (const block of p.transformer_blocks) h = transformerBlock(block, h, { heads, positions: numbers });
   const added = linear(p.proj_out, h)
     .reshape([batch, positions, frames, channels])
     .transpose([0, 2, 3, 1])

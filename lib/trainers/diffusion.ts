@@ -56,6 +56,8 @@ export interface DiffusionOptions<U = UnetParams> {
   /** Ids of the empty caption [length], and how often it takes a caption's place. */
   empty: Int32Array;
   captionDropout: number;
+  /** How far training's time steps are moved towards noise (`shiftedTime`). Default 1: they are even. */
+  timestepShift?: number;
   /** gamma of the min-SNR weights; none: all weights 1. */
   snrGamma?: number;
   /** Decay of a moving average of the parameters, which is then what is evaluated and returned; none: no average. */
@@ -137,6 +139,12 @@ export async function trainDiffusion<U>(context: TrainContext, o: DiffusionOptio
   return state.ema ?? state.params;
 }
 
+/**
+ * Time u from 0 (no noise) to 1 moved towards 1: s u / (1 + (s - 1) u) (Esser et al. 2024, section 5.3.2, equation 23). What
+ * a caption tells is learned where noise hides it: in latents whose many channels repeat one another, near the end.
+ */
+export const shiftedTime = (u: number, shift: number): number => (shift * u) / (1 + (shift - 1) * u);
+
 /** sample, noise [B, ...], alphaBar [B]; time steps [B] and caption ids [B, L], int32. */
 type DiffusionBatch = Noised & { timesteps: Tensor; ids: Tensor };
 
@@ -157,6 +165,7 @@ function batchMaker(
       'check captions and latents',
     );
   const alphas = alphasCumprod(o.scheduler);
+  const shift = o.timestepShift ?? 1;
   return (i) => {
     const rows = batchIndices(rng.stream('order'), count, batchSize, i);
     const random = rng.stream('noise').stream(i);
@@ -169,7 +178,7 @@ function batchMaker(
       const at = (row * variants + random.int(variants)) * length;
       const dropped = random.uniform() < captionDropout;
       tokens.set(dropped ? empty : ids.subarray(at, at + length), k * length);
-      timesteps[k] = Math.floor(((k + offset) / batchSize) * alphas.length);
+      timesteps[k] = Math.floor(shiftedTime((k + offset) / batchSize, shift) * alphas.length);
     });
     const shape = [batchSize, ...latents.shape];
     return {

@@ -14,6 +14,7 @@ import torch
 from diffusers import UNet3DConditionModel
 from diffusers.models.resnet import TemporalConvLayer
 from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
+from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 from ops import HERE, numbers, seed_of, values
 
 RECORDS = []
@@ -69,6 +70,14 @@ def temporal_layers():
             "transformer_blocks.0.ff.net.0.proj.weight": block.ff.net[0].proj.weight,
         }
         record(case, model(x, num_frames=frames, return_dict=False)[0], leaves)
+
+    # AnimateDiff's layer: the same, but frames know their numbers.
+    case = "temporalTransformer.positions"
+    kinds = {"positional_embeddings": "sinusoidal", "num_positional_embeddings": 8}
+    model = fill(AnimateDiffTransformer3D(2, 4, in_channels=channels, norm_num_groups=4, **kinds), f"{case}.")
+    block = model.transformer_blocks[0]
+    leaves = {"x": x, "transformer_blocks.0.attn2.to_k.weight": block.attn2.to_k.weight}
+    record(case, model(x, num_frames=frames), leaves)
 
 
 def unets():

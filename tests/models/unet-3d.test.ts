@@ -94,6 +94,14 @@ describe('layers over frames against diffusers', () => {
       ),
     );
 
+  it('temporalTransformer.positions: as AnimateDiff has it', () =>
+    check(
+      'temporalTransformer.positions',
+      filledLike(temporalTransformerInit(rng, 8), 'temporalTransformer.positions'),
+      { x },
+      (p, i) => temporalTransformer(p, i.x, { frames, groups, heads: 2, positions: true }),
+    ));
+
   it('start as the identity', async () => {
     const v = await valuesOf({
       x,

@@ -63,6 +63,29 @@ describe('principal autoencoder', () => {
     assert.ok((await latents.logVariance.max().item()) < -5);
   });
 
+  it('makes the deviations of its latents equal, wholly or in part', async () => {
+    const x = tensor(Float32Array.from(samples.flatMap((s) => [...s])), { shape: [samples.length, 2, side, side] });
+    /** Largest over smallest deviation of the latents' channels. */
+    const spread = async (equalize: number): Promise<number> => {
+      const { mean } = encodeLatents(
+        principalAutoencoder(new Random(0), config, samples, side, { equalize }),
+        config,
+        x,
+      );
+      const deviations = (await mean
+        .transpose([1, 0, 2, 3])
+        .reshape([3, -1])
+        .variance(1)
+        .sqrt()
+        .data()) as Float32Array;
+      return Math.max(...deviations) / Math.min(...deviations);
+    };
+    const [none, half, whole] = [await spread(0), await spread(0.5), await spread(1)];
+    assert.ok(none > 2, `unequal deviations without it: ${none}`);
+    assert.ok(Math.abs(half / Math.sqrt(none) - 1) < 0.1, `its root: ${half}, ${none}`);
+    assert.ok(whole < 1.1, `nearly 1: ${whole}`);
+  });
+
   it('refuses what it cannot begin', () => {
     for (const change of [{ blockOutChannels: [16, 16] }, { latentChannels: 9 }, { useQuantConv: true }])
       assert.throws(

@@ -18,6 +18,7 @@ import {
   unetDenoiser,
 } from '../../lib/trainers';
 import type { DiffusionOptions, TrainContext } from '../../lib/trainers';
+import { shiftedTime } from '../../lib/trainers/diffusion';
 
 const optimizer = (extra: object) =>
   optimizerSchema.parse({ learningRate: 5e-3, batchSize: 8, steps: 12, checkpointEvery: 4, ...extra });
@@ -32,6 +33,21 @@ const dying = (context: TrainContext, steps: number): TrainContext => ({
 });
 const losses = (context: ReturnType<typeof memoryContext>): number[] => context.rows.map((r) => r.metrics.loss);
 const mean = (list: ArrayLike<number>): number => Array.from(list).reduce((a, b) => a + b, 0) / list.length;
+
+describe('time steps of training', () => {
+  it("are moved towards noise as in the reference's flow-matching schedules", () => {
+    // diffusers' FlowMatchEulerDiscreteScheduler, shift * s / (1 + (shift - 1) * s), by hand.
+    const cases = [
+      [0.5, 1, 0.5],
+      [0.5, 3, 0.75],
+      [0.25, 2.5, 5 / 11],
+      [0, 3, 0],
+      [1, 3, 1],
+    ];
+    for (const [u, shift, wanted] of cases)
+      assert.ok(Math.abs(shiftedTime(u, shift) - wanted) < 1e-12, `${u} ${shift}`);
+  });
+});
 
 describe('training an autoencoder', () => {
   after(closeDevices);

@@ -23,6 +23,8 @@ export const audioSchema = z.strictObject({
   vae: autoencoderSchema,
   /** Samples whose principal components the autoencoder begins with; 0: it begins at random. */
   principalSamples: z.number().int().min(0),
+  /** How far the components' deviations are made equal: 0 not, 1 wholly. */
+  equalize: z.number().min(0).max(1),
   klWeight: z.number().min(0),
   textEncoder: clipTextSchema,
   unet: unetSchema,
@@ -31,6 +33,8 @@ export const audioSchema = z.strictObject({
   /** Tokens of a caption. */
   length: count,
   captionDropout: z.number().min(0).max(1),
+  /** How far training's time steps are moved towards noise; 1: even. */
+  timestepShift: z.number().positive(),
   /** Of the captions of a scene, how many are paraphrases instead of the canonical caption: one in so many. */
   paraphraseOneIn: count,
   emaDecay: z.number().min(0).lt(1),
@@ -64,6 +68,7 @@ const laptop: AudioSizes = {
     sampleSize: 64,
   }),
   principalSamples: 400,
+  equalize: 1,
   klWeight: 1e-5,
   textEncoder: { ...clipTextSizes.nano, numAttentionHeads: 4 },
   // As for pictures: one resolution, all of whose blocks look at the caption.
@@ -79,10 +84,11 @@ const laptop: AudioSizes = {
     normNumGroups: 8,
     sampleSize: 4,
   }),
-  scheduler: noiseSchedule({ predictionType: 'v_prediction', timestepSpacing: 'trailing' }),
+  scheduler: noiseSchedule({ predictionType: 'v_prediction', timestepSpacing: 'trailing', rescaleBetasZeroSnr: true }),
   sampling: { sampler: 'dpm-solver++', steps: 12, guidanceScale: 2 },
   length: clipTextSizes.nano.maxPositionEmbeddings,
   captionDropout: 0.1,
+  timestepShift: 2.5,
   paraphraseOneIn: 8,
   emaDecay: 0.99,
   vocoderSounds: 64,

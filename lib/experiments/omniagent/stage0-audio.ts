@@ -100,7 +100,9 @@ export const stage0Audio = defineExperiment({
           model: c.vae,
           optimizer: c.autoencoder,
           ...(c.principalSamples
-            ? { start: principalAutoencoder(order.stream('start'), c.vae, mels.slice(0, c.principalSamples), frames) }
+            ? {
+                start: principalAutoencoder(order.stream('start'), c.vae, mels.slice(0, c.principalSamples), frames, c),
+              }
             : {}),
           loss: { reconstruction: 'l2', klWeight: c.klWeight },
           shape,
@@ -166,6 +168,7 @@ export const stage0Audio = defineExperiment({
           captions: captionVariants(tokenizer, train, { variants: c.paraphraseOneIn, length: c.length, seed }),
           empty: captionIds(tokenizer, [''], c.length),
           captionDropout: c.captionDropout,
+          timestepShift: c.timestepShift,
           emaDecay: c.emaDecay,
           evaluate: async (p, step) => {
             if (step) await show(`step-${step}`, await generate(decoderOf(p), SHOWN));

@@ -70,7 +70,15 @@ export const stage0Image = defineExperiment({
         const found = await trainAutoencoder(context, {
           model: c.vae,
           ...(c.principalSamples
-            ? { start: principalAutoencoder(order.stream('start'), c.vae, pixels.slice(0, c.principalSamples), c.side) }
+            ? {
+                start: principalAutoencoder(
+                  order.stream('start'),
+                  c.vae,
+                  pixels.slice(0, c.principalSamples),
+                  c.side,
+                  c,
+                ),
+              }
             : {}),
           optimizer: c.autoencoder,
           loss: { reconstruction: 'l2', klWeight: c.klWeight },
@@ -131,6 +139,7 @@ export const stage0Image = defineExperiment({
           captions: imageCaptions(tokenizer, train, { variants: c.paraphraseOneIn, length: c.length, seed }),
           empty: captionIds(tokenizer, [''], c.length),
           captionDropout: c.captionDropout,
+          timestepShift: c.timestepShift,
           emaDecay: c.emaDecay,
           evaluate: async (p, step) => {
             if (step) await show(`step-${step}`, await generate(decoderOf(p), SHOWN));

@@ -112,6 +112,7 @@ export const stage0Video = defineExperiment({
       captions,
       empty: captionIds(text.tokenizer, [''], length),
       captionDropout: c.captionDropout,
+      timestepShift: c.timestepShift,
       seed,
       device,
     };

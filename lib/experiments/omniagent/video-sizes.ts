@@ -22,6 +22,8 @@ export const videoSchema = z.strictObject({
   klWeight: z.number().min(0),
   sampling: samplingSchema,
   captionDropout: z.number().min(0).max(1),
+  /** How far training's time steps are moved towards noise; 1: even. */
+  timestepShift: z.number().positive(),
   /** Of the captions of a scene, how many are paraphrases instead of the canonical caption: one in so many. */
   paraphraseOneIn: count,
   /** The three parts of training: the autoencoder on frames, then pictures, then clips. */
@@ -43,6 +45,7 @@ const laptop: VideoSizes = {
   klWeight: 1e-5,
   sampling: { sampler: 'ddim', steps: 10, guidanceScale: 2 },
   captionDropout: 0.1,
+  timestepShift: 2.5,
   paraphraseOneIn: 8,
   autoencoder: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 120, checkpointEvery: 60 }),
   pictures: optimizer({ learningRate: 1.5e-3, batchSize: 64, steps: 100, checkpointEvery: 100 }),
