@@ -18,7 +18,7 @@ const BETA = 6;
 const LEVEL = 1 / (1 + Math.exp(-1));
 const SLOPE = LEVEL * (2 - LEVEL);
 /** Rounds of subspace iteration: the space of the largest components is wanted, not each one exactly. */
-const ROUNDS = 40;
+const ROUNDS = 20;
 
 /**
  * Initial parameters from samples [inChannels, H, W], flat. The configuration has one resolution, at least twice as many

@@ -27,6 +27,8 @@ export const audioSchema = z.strictObject({
   equalize: z.number().min(0).max(1),
   klWeight: z.number().min(0),
   textEncoder: clipTextSchema,
+  /** Size of the text encoder's states when training begins. */
+  textGain: z.number().positive(),
   unet: unetSchema,
   scheduler: noiseScheduleSchema,
   sampling: samplingSchema,
@@ -49,15 +51,28 @@ export type AudioSizes = z.infer<typeof audioSchema>;
 
 const optimizer = (c: z.input<typeof optimizerSchema>): z.infer<typeof optimizerSchema> => optimizerSchema.parse(c);
 
+/**
+ * 63 frames of 63 mels, so that three squares of 21 cover a side: notes of the world's three columns begin in one column of
+ * squares each. A sound is a little shorter than a second for it, 63 hops of 126 samples.
+ */
+const mel = { ...melConfigs.omniworldFine, hop: 126, padding: 137, mels: 63 };
+const vocoder = {
+  ...vocoderSizes.nano,
+  modelInDim: 63,
+  upsampleRates: [7, 6, 3],
+  upsampleKernelSizes: [13, 12, 7],
+  source: { ...vocoderSizes.nano.source!, mel },
+};
+
 const laptop: AudioSizes = {
   scenes: 6000,
   heldOut: 64,
-  seconds: 1,
-  sound: { mel: melConfigs.omniworldFine, vocoder: vocoderSizes.nano },
+  seconds: (63 * 126) / 8000,
+  sound: { mel, vocoder },
   vae: autoencoderSchema.parse({
     inChannels: 1,
     outChannels: 1,
-    patchSize: 16,
+    patchSize: 21,
     latentChannels: 64,
     blockOutChannels: [128],
     layersPerBlock: 1,
@@ -65,12 +80,13 @@ const laptop: AudioSizes = {
     midBlockAddAttention: false,
     useQuantConv: false,
     usePostQuantConv: false,
-    sampleSize: 64,
+    sampleSize: 63,
   }),
   principalSamples: 400,
-  equalize: 1,
+  equalize: 0.5,
   klWeight: 1e-5,
   textEncoder: { ...clipTextSizes.nano, numAttentionHeads: 4 },
+  textGain: 2,
   // As for pictures: one resolution, all of whose blocks look at the caption.
   unet: unetConfig({
     inChannels: 64,
@@ -82,20 +98,20 @@ const laptop: AudioSizes = {
     crossAttentionDim: clipTextSizes.nano.hiddenSize,
     attentionHeadDim: 8,
     normNumGroups: 8,
-    sampleSize: 4,
+    sampleSize: 3,
   }),
-  scheduler: noiseSchedule({ predictionType: 'v_prediction', timestepSpacing: 'trailing', rescaleBetasZeroSnr: true }),
-  sampling: { sampler: 'dpm-solver++', steps: 12, guidanceScale: 2 },
+  scheduler: noiseSchedule({ predictionType: 'sample', timestepSpacing: 'trailing', rescaleBetasZeroSnr: true }),
+  sampling: { sampler: 'dpm-solver++', steps: 10, guidanceScale: 1 },
   length: clipTextSizes.nano.maxPositionEmbeddings,
   captionDropout: 0.1,
   timestepShift: 2.5,
-  paraphraseOneIn: 8,
+  paraphraseOneIn: 16,
   emaDecay: 0.99,
   vocoderSounds: 64,
   segmentFrames: 16,
-  vocoder: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 80, betas: [0.9, 0.99], checkpointEvery: 40 }),
-  autoencoder: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 120, warmupRatio: 0.1, checkpointEvery: 60 }),
-  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 750, betas: [0.9, 0.99], checkpointEvery: 300 }),
+  vocoder: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 30, betas: [0.9, 0.99], checkpointEvery: 30 }),
+  autoencoder: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 150, warmupRatio: 0.1, checkpointEvery: 150 }),
+  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 500, betas: [0.9, 0.99], checkpointEvery: 250 }),
 };
 
 const smoke: AudioSizes = {
@@ -115,6 +131,7 @@ const gpu: AudioSizes = {
   ...laptop,
   scenes: 100_000,
   heldOut: 256,
+  seconds: 1,
   sound: {
     mel: melConfigs.omniworldFine,
     vocoder: {
@@ -148,6 +165,7 @@ const gpu: AudioSizes = {
     attentionHeadDim: 4,
     sampleSize: 16,
   }),
+  scheduler: noiseSchedule({ predictionType: 'v_prediction', timestepSpacing: 'trailing', rescaleBetasZeroSnr: true }),
   sampling: { sampler: 'dpm-solver++', steps: 25, guidanceScale: 3 },
   length: 77,
   emaDecay: 0.9995,

@@ -1,6 +1,7 @@
 /** What the picture decoder is trained on: rendered scenes and their captions as tokens; and what its autoencoder keeps. */
 import { tensor } from '../../graph/tensor';
 import type { Tensor } from '../../graph/tensor';
+import { frameOf } from '../../io/media';
 import type { Medium } from '../../io/media';
 import type { Tokenizer } from '../../io/tokenizer';
 import { captionIds } from '../../models/caption-tokens';
@@ -8,7 +9,7 @@ import { decodeLatents, encodeLatents } from '../../models/vae';
 import type { AutoencoderConfig, AutoencoderParams } from '../../models/vae';
 import { Random } from '../../nn/random';
 import { jit } from '../../runtime/jit';
-import { captionOf, describeObjects, drawScene, renderImage, Wording } from '../../world';
+import { captionOf, describeObjects, drawScene, renderImage, renderVideo, Wording } from '../../world';
 import type { Scene, Split } from '../../world';
 
 /** Scenes of a split. */
@@ -20,6 +21,17 @@ export const imageScenes = (seed: number, split: Split, count: number): Scene[] 
 /** Pixels [3, side, side] from -1 to 1, as the autoencoder has them. */
 export const pixelsOf = (scene: Scene, side: number): Float32Array =>
   renderImage(scene, { size: side }).data.map((v) => 2 * v - 1);
+
+/**
+ * What the autoencoder's components are taken from, as `pixelsOf`: of one half of the scenes the picture, of the other a frame
+ * of the clip, so that the clip decoder can take the autoencoder over.
+ */
+export const principalSamples = (scenes: readonly Scene[], side: number): Float32Array[] =>
+  scenes.map((scene, i) => {
+    if (i % 2) return pixelsOf(scene, side);
+    const clip = renderVideo(scene, { size: side });
+    return frameOf(clip, (i / 2) % clip.frames).data.map((v) => 2 * v - 1);
+  });
 
 export const imageCaption = (scene: Scene): string => captionOf(scene.objects, { motion: false });
 

@@ -13,6 +13,7 @@ import { captionIds, trainCaptionTokenizer } from '../../models/caption-tokens';
 import type { Decoder, DecoderConfig, DecoderParams } from '../../models/decoder';
 import { saveDecoder } from '../../models/decoder-folder';
 import { clipTextInit } from '../../models/text-encoder';
+import { lookingBackInit } from '../../models/text-encoder-start';
 import { unetInit } from '../../models/unet';
 import type { UnetParams } from '../../models/unet';
 import { autoencoderInit } from '../../models/vae';
@@ -163,6 +164,10 @@ export const stage0Audio = defineExperiment({
           textEncoder,
           denoiser,
           scheduler: c.scheduler,
+          start: {
+            text_encoder: lookingBackInit(words.stream('text encoder'), textEncoder, { gain: c.textGain }),
+            unet: unetInit(words.stream('unet'), c.unet),
+          },
           optimizer: c.diffusion,
           latents,
           captions: captionVariants(tokenizer, train, { variants: c.paraphraseOneIn, length: c.length, seed }),

@@ -53,13 +53,13 @@ const sizes: Record<Exclude<Profile, 'paper'>, EncoderConfig> = {
   },
   laptop: {
     model: imageBindSchema.parse(imageBindSizes.laptop),
-    optimizer: optimizer({ learningRate: 1.5e-3, batchSize: 96, steps: 700, checkpointEvery: 100 }),
-    groups: 640,
+    optimizer: optimizer({ learningRate: 1.5e-3, batchSize: 96, steps: 500, checkpointEvery: 100 }),
+    groups: 512,
     groupSize: 8,
     paraphraseShare: 0.25,
     retrievalGroups: 10,
     variantGroups: 40,
-    probe: { scenes: 4096, steps: 400 },
+    probe: { scenes: 2048, steps: 200 },
   },
   gpu: {
     model: imageBindSchema.parse(imageBindSizes.gpu),

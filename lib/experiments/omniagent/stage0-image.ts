@@ -13,6 +13,7 @@ import { captionIds, trainCaptionTokenizer } from '../../models/caption-tokens';
 import type { Decoder, DecoderConfig } from '../../models/decoder';
 import { saveDecoder } from '../../models/decoder-folder';
 import { clipTextInit } from '../../models/text-encoder';
+import { lookingBackInit } from '../../models/text-encoder-start';
 import { unetInit } from '../../models/unet';
 import type { UnetParams } from '../../models/unet';
 import { autoencoderInit } from '../../models/vae';
@@ -26,7 +27,15 @@ import type { DiffusionParams } from '../../trainers/diffusion';
 import { precomputeLatents } from '../../trainers/latents';
 import { trainPhases } from '../../trainers/phases';
 import { renderMedium } from '../../world';
-import { imageCaption, imageCaptions, imageParaphrase, imageScenes, pixelsOf, reconstructPictures } from './image-data';
+import {
+  imageCaption,
+  imageCaptions,
+  imageParaphrase,
+  imageScenes,
+  pixelsOf,
+  principalSamples,
+  reconstructPictures,
+} from './image-data';
 import { imageSchema, imageSizes } from './image-sizes';
 import { saveSamples } from './samples';
 
@@ -74,7 +83,7 @@ export const stage0Image = defineExperiment({
                 start: principalAutoencoder(
                   order.stream('start'),
                   c.vae,
-                  pixels.slice(0, c.principalSamples),
+                  principalSamples(train.slice(0, c.principalSamples), c.side),
                   c.side,
                   c,
                 ),
@@ -134,6 +143,10 @@ export const stage0Image = defineExperiment({
           textEncoder,
           denoiser: unetDenoiser(c.unet),
           scheduler: c.scheduler,
+          start: {
+            text_encoder: lookingBackInit(words.stream('text encoder'), textEncoder, { gain: c.textGain }),
+            unet: unetInit(words.stream('unet'), c.unet),
+          },
           optimizer: c.diffusion,
           latents,
           captions: imageCaptions(tokenizer, train, { variants: c.paraphraseOneIn, length: c.length, seed }),

@@ -1,8 +1,8 @@
 /**
  * Stage 0: the clip decoder that the paper downloads (ModelScope), here made from the picture decoder as ModelScope was made from
- * Stable Diffusion. Three parts: the autoencoder learns frames whose objects are on their way; text encoder and UNet learn
- * captions that tell motion, on pictures; then both learn clips, with the layers over frames that the UNet gets. Held-out clips
- * are measured by the oracle: through the autoencoder, and from their captions.
+ * Stable Diffusion, with its autoencoder. Two parts: text encoder and UNet learn captions that tell motion, on pictures; then
+ * both learn clips, with the layers over frames that the UNet gets. Held-out clips are measured by the oracle: through the
+ * autoencoder, and from their captions.
  */
 import path from 'node:path';
 import { attributeMetrics, mediaAttributes } from '../../eval/media-attributes';
@@ -16,7 +16,6 @@ import { unet3d, unet3dConfigFrom, unet3dFromUnet, unet3dInit } from '../../mode
 import type { Unet3dParams } from '../../models/unet-3d';
 import { Random } from '../../nn/random';
 import { defineExperiment } from '../../pipeline/experiment';
-import { trainAutoencoder } from '../../trainers/autoencoder';
 import { trainDiffusion, unetDenoiser } from '../../trainers/diffusion';
 import type { DiffusionParams } from '../../trainers/diffusion';
 import { precomputeLatents } from '../../trainers/latents';
@@ -66,31 +65,9 @@ export const stage0Video = defineExperiment({
     /** Training takes its start over. */
     const copy = async <T>(tree: T): Promise<T> => fromHost('stage0_video', tree, await toHost(tree));
 
-    const phases = trainPhases(ctx, c.autoencoder.steps + c.pictures.steps + c.diffusion.steps);
+    const phases = trainPhases(ctx, c.pictures.steps + c.diffusion.steps);
     const clips = train.slice(0, c.clips).map((scene) => clipOf(scene, c));
-    const order = new Random(seed, 'video autoencoder');
-    const autoencoder = await phases.phase('autoencoder', c.autoencoder.steps, picture.params.vae, async (context) => {
-      const found = await trainAutoencoder(context, {
-        model: vae,
-        optimizer: c.autoencoder,
-        loss: { reconstruction: 'l2', klWeight: c.klWeight },
-        start: await copy(picture.params.vae),
-        shape,
-        // Single frames of any clip.
-        batch: (i) => {
-          const random = order.stream(i);
-          const batch = new Float32Array(c.autoencoder.batchSize * size);
-          for (let k = 0; k < c.autoencoder.batchSize; k++) {
-            const at = random.int(c.frames) * size;
-            batch.set(random.choice(clips).subarray(at, at + size), k * size);
-          }
-          return batch;
-        },
-        seed,
-        device,
-      });
-      return found.params;
-    });
+    const autoencoder = picture.params.vae;
     const rebuilt = await reconstructClips(autoencoder, vae, c, held.slice(0, 16), device);
     await show(
       'autoencoder',
@@ -104,8 +81,7 @@ export const stage0Video = defineExperiment({
       train.flatMap((scene, i) => [videoCaption(scene), videoParaphrase(scene, words.stream(i))]),
     );
     const captions = videoCaptions(text.tokenizer, train, { variants: c.paraphraseOneIn, length, seed });
-    // Frames are nearly alike, so many of them together tell what one of them hides: nothing may be left at the last step.
-    const scheduler = { ...picture.config.scheduler, rescaleBetasZeroSnr: true, timestepSpacing: 'trailing' as const };
+    const { scheduler } = picture.config;
     const common = {
       textEncoder: text.config,
       scheduler,
@@ -148,7 +124,7 @@ export const stage0Video = defineExperiment({
       { device },
     );
     const [channels, ...space] = frames.shape;
-    const unetConfig = unet3dConfigFrom(spatial.config);
+    const unetConfig = unet3dConfigFrom(spatial.config, { framePositions: c.framePositions });
     const config: DecoderConfig = {
       ...picture.config,
       modality: 'video',

@@ -19,15 +19,15 @@ export const videoSchema = z.strictObject({
   frames: count,
   /** Height and width in pixels. */
   side: count,
-  klWeight: z.number().min(0),
+  /** Whether frames know their numbers. */
+  framePositions: z.boolean(),
   sampling: samplingSchema,
   captionDropout: z.number().min(0).max(1),
   /** How far training's time steps are moved towards noise; 1: even. */
   timestepShift: z.number().positive(),
   /** Of the captions of a scene, how many are paraphrases instead of the canonical caption: one in so many. */
   paraphraseOneIn: count,
-  /** The three parts of training: the autoencoder on frames, then pictures, then clips. */
-  autoencoder: optimizerSchema,
+  /** The two parts of training: pictures, then clips. */
   pictures: optimizerSchema,
   diffusion: optimizerSchema,
 });
@@ -41,15 +41,14 @@ const laptop: VideoSizes = {
   clips: 1200,
   heldOut: 48,
   frames: 8,
-  side: 32,
-  klWeight: 1e-5,
-  sampling: { sampler: 'ddim', steps: 10, guidanceScale: 2 },
+  side: 48,
+  framePositions: true,
+  sampling: { sampler: 'ddim', steps: 10, guidanceScale: 1 },
   captionDropout: 0.1,
   timestepShift: 2.5,
-  paraphraseOneIn: 8,
-  autoencoder: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 120, checkpointEvery: 60 }),
-  pictures: optimizer({ learningRate: 1.5e-3, batchSize: 64, steps: 100, checkpointEvery: 100 }),
-  diffusion: optimizer({ learningRate: 1.5e-3, batchSize: 16, steps: 120, checkpointEvery: 60 }),
+  paraphraseOneIn: 16,
+  pictures: optimizer({ learningRate: 1.5e-3, batchSize: 64, steps: 80, checkpointEvery: 80 }),
+  diffusion: optimizer({ learningRate: 2e-3, batchSize: 16, steps: 150, checkpointEvery: 75 }),
 };
 
 const smoke: VideoSizes = {
@@ -58,7 +57,6 @@ const smoke: VideoSizes = {
   clips: 64,
   heldOut: 8,
   sampling: { ...laptop.sampling, steps: 4 },
-  autoencoder: { ...laptop.autoencoder, steps: 20 },
   pictures: { ...laptop.pictures, batchSize: 32, steps: 10 },
   diffusion: { ...laptop.diffusion, batchSize: 4, steps: 10 },
 };
@@ -68,8 +66,8 @@ const gpu: VideoSizes = {
   scenes: 100_000,
   clips: 50_000,
   heldOut: 256,
+  side: 32,
   sampling: { sampler: 'ddim', steps: 25, guidanceScale: 3 },
-  autoencoder: optimizer({ learningRate: 2e-4, batchSize: 64, steps: 10_000, checkpointEvery: 2000 }),
   pictures: optimizer({ learningRate: 1e-4, batchSize: 256, steps: 10_000, checkpointEvery: 2000 }),
   diffusion: optimizer({ learningRate: 2e-4, batchSize: 32, steps: 50_000, checkpointEvery: 2000 }),
 };
