@@ -97,8 +97,8 @@ const smoke: ImageSizes = {
   scenes: 600,
   heldOut: 16,
   sampling: { ...laptop.sampling, steps: 6 },
-  principalSamples: 150,
-  autoencoder: { ...laptop.autoencoder, steps: 15 },
+  principalSamples: 100,
+  autoencoder: { ...laptop.autoencoder, batchSize: 16, steps: 5 },
   diffusion: { ...laptop.diffusion, batchSize: 32, steps: 60 },
 };
 
