@@ -47,7 +47,7 @@ describe('experiments: requests and tables', () => {
           : request.audioPath
             ? hearObjects(await readAudio(request.audioPath))
             : null;
-        const shown = record.media.image?.scene ?? record.media.audio?.scene;
+        const shown = Object.values(record.media).find((medium) => medium.role === 'input')?.scene;
         if (found) assert.equal(attributeAccuracy(shown!.objects, found).exact, 1, id);
         assert.ok(oracle.outputs.length > 0 || category === 'code_and_explain');
       }
