@@ -49,8 +49,8 @@ export { CLAIM_RULE } from './omniagent/decide';
 export { languageModelSize } from './omniagent/model-size';
 export { METHOD_NAMES, METHODS, methodsOf } from './omniagent/methods';
 export type { Method } from './omniagent/methods';
-export { collectResults, differencesFromSft, meanOf, methodsIn, valuesOf } from './omniagent/results';
-export type { Results } from './omniagent/results';
+export { collectResults, differencesFrom, meanOf, methodsIn, valuesOf } from './omniagent/results';
+export type { Difference, Results } from './omniagent/results';
 export {
   differenceTable,
   generationTable,

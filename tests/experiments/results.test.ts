@@ -7,7 +7,7 @@ import type { EvaluatedSample } from '../../lib/eval';
 import {
   CLAIM_RULE,
   categoryBreakdown,
-  differencesFromSft,
+  differencesFrom,
   differenceTable,
   generationTable,
   indicesTable,
@@ -169,9 +169,12 @@ describe('results of the evaluation', () => {
   });
 
   it('tables: every method, the paper beside ours, nothing typed in where nothing was measured', () => {
-    const intervals = differencesFromSft(three, ['ppl', 'aci'], { draws: 40 });
-    const { value, low, high } = intervals['simpo/ppl'];
-    assert.ok(low <= value && value <= high && high < 0, JSON.stringify(intervals['simpo/ppl']));
+    const intervals = differencesFrom(three, 'sft', ['ppl', 'aci'], { draws: 40 });
+    const simpo = intervals.find((d) => d.method === 'simpo' && d.name === 'ppl')!;
+    const { value, low, high } = simpo;
+    assert.ok(low <= value && value <= high && high < 0, JSON.stringify(simpo));
+    const [against] = differencesFrom(three, 'dpo', ['aci'], { methods: ['mm_dpo'], draws: 20 });
+    assert.deepEqual(against, { method: 'mm_dpo', baseline: 'dpo', name: 'aci', value: 0, low: 0, high: 0 });
     const tables = [table1(three, 'one'), table2(three), table3(three), rkpTable(three), indicesTable(three), generationTable(three), differenceTable(intervals), relatedWorkTable({ params: '4 M', profile: 'laptop' })]; // prettier-ignore
     tables.forEach((t) => checkTable(t));
     const [one, two, third, rkp, , generation] = tables;

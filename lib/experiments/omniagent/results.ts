@@ -127,7 +127,7 @@ export function meanOf(results: Results, method: Method, name: string): number |
 export function resultIntervals(
   results: Results,
   statistics: (figures: Partial<Record<Method, Record<string, number>[]>>) => Record<string, number>,
-  { draws = 500, seed = 0 }: { draws?: number; seed?: number } = {},
+  { draws = 300, seed = 0 }: { draws?: number; seed?: number } = {},
 ): Record<string, Interval> {
   const { vocabulary, seeds } = results;
   const sft = seeds.sft![0].samples;
@@ -146,24 +146,43 @@ export function resultIntervals(
   );
 }
 
-/** The difference of each method from SFT in each figure, averaged over seeds, with its interval: `<method>/<figure>`. */
-export const differencesFromSft = (
+/** A difference between two methods in one figure, averaged over seeds, with its 95 % interval. */
+export interface Difference extends Interval {
+  method: Method;
+  baseline: Method;
+  name: string;
+}
+
+/**
+ * The differences of the other methods from a baseline in these figures. Seeds are paired by their order (a baseline with one seed serves
+ * all); what is missing on either side is left out.
+ */
+export function differencesFrom(
   results: Results,
+  baseline: Method,
   names: readonly string[],
-  options?: { draws?: number; seed?: number },
-): Record<string, Interval> =>
-  resultIntervals(
+  options: { methods?: readonly Method[]; draws?: number; seed?: number } = {},
+): Difference[] {
+  const methods = (options.methods ?? methodsIn(results)).filter((m) => m !== baseline && results.seeds[m]);
+  if (!results.seeds[baseline] || !methods.length) return [];
+  const intervals = resultIntervals(
     results,
-    (figures) =>
-      Object.fromEntries(
-        Object.entries(figures).flatMap(([method, list]) =>
-          method === 'sft'
-            ? []
-            : names.flatMap((name): [string, number][] => {
-                const values = list.map((f) => f[name] - figures.sft![0][name]).filter(Number.isFinite);
-                return values.length ? [[`${method}/${name}`, values.reduce((a, b) => a + b, 0) / values.length]] : [];
-              }),
+    (figures) => {
+      const base = figures[baseline]!;
+      return Object.fromEntries(
+        methods.flatMap((method) =>
+          names.flatMap((name): [string, number][] => {
+            const values = figures[method]!.map((f, s) => f[name] - base[Math.min(s, base.length - 1)][name]);
+            const known = values.filter(Number.isFinite);
+            return known.length ? [[`${method}/${name}`, known.reduce((a, b) => a + b, 0) / known.length]] : [];
+          }),
         ),
-      ),
+      );
+    },
     options,
   );
+  return Object.entries(intervals).map(([key, interval]) => {
+    const at = key.indexOf('/');
+    return { method: key.slice(0, at) as Method, baseline, name: key.slice(at + 1), ...interval };
+  });
+}

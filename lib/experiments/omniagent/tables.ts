@@ -1,5 +1,4 @@
 /** OmniAgent's tables, the paper's values beside ours: mean and spread over seeds. What was not measured stays empty. */
-import type { Interval } from '../../eval/bootstrap';
 import { directionVerdict } from '../../eval/direction';
 import { INDICES } from '../../eval/novel-indices';
 import { nonDominated } from '../../eval/pareto';
@@ -12,7 +11,7 @@ import { paperRkp, paperTable1, paperTable2, paperTable3, relatedWork, TABLE1_ME
 import { METHODS } from './methods';
 import type { Method } from './methods';
 import { meanOf, methodsIn, valuesOf } from './results';
-import type { Results } from './results';
+import type { Difference, Results } from './results';
 
 const label = (m: Method): string => METHODS[m].label;
 
@@ -80,15 +79,20 @@ export function generationTable(results: Results, caption?: string): Table {
   };
 }
 
-/** Differences from SFT with their 95 % intervals (`differencesFromSft`), one row a method and figure. */
-export function differenceTable(intervals: Record<string, Interval>, caption?: string): Table {
+/** Differences between methods with their 95 % intervals, one row a pair and figure. */
+export function differenceTable(differences: readonly Difference[], caption?: string): Table {
   return {
     caption,
-    columns: ['Method', 'Figure', 'Difference from SFT', '95 % from', 'to', 'Beyond chance'],
-    rows: Object.entries(intervals).map(([name, { value, low, high }]) => {
-      const at = name.indexOf('/');
-      return [label(name.slice(0, at) as Method), name.slice(at + 1), value, low, high, low > 0 || high < 0];
-    }),
+    columns: ['Method', 'Against', 'Figure', 'Difference', '95 % from', 'to', 'Beyond chance'],
+    rows: differences.map(({ method, baseline, name, value, low, high }) => [
+      label(method),
+      label(baseline),
+      name,
+      value,
+      low,
+      high,
+      low > 0 || high < 0,
+    ]),
   };
 }
 
