@@ -210,29 +210,39 @@ describe('reward-based training', () => {
 });
 
 describe('replay buffer', () => {
-  it('keeps the most valuable groups and draws them in proportion', () => {
-    const buffer = new ReplayBuffer<string>(3);
-    for (const [score, name] of [
-      [1, 'a'],
-      [5, 'b'],
-      [0.5, 'c'],
-      [2, 'd'],
-      [0.1, 'e'],
-    ] as const)
-      buffer.add(score, name);
-    assert.deepEqual(buffer.heap.map((g) => g.value).sort(), ['a', 'b', 'd']);
-    assert.equal(buffer.heap[0].value, 'a');
-    const counts: Record<string, number> = { a: 0, b: 0, d: 0 };
-    for (let i = 0; i < 4000; i++) counts[buffer.sample(1, new Random(i))[0]]++;
-    for (const [name, share] of [
-      ['a', 1 / 8],
-      ['b', 5 / 8],
-      ['d', 2 / 8],
-    ] as const)
-      assert.ok(Math.abs(counts[name] / 4000 - share) < 0.03, `${name}: ${counts[name]}`);
-    // Without replacement as long as there are enough.
-    assert.deepEqual(buffer.sample(3, new Random(1)).sort(), ['a', 'b', 'd']);
-    assert.equal(buffer.sample(7, new Random(1)).length, 7);
+  const golden = JSON.parse(readFileSync(path.join(process.cwd(), 'tests/goldens/data/replay.json'), 'utf8')) as {
+    cases: { capacity: number; scores: number[]; contents: number[][] }[];
+    draws: Record<string, number[]>;
+  };
+
+  it("keeps the groups that TRL's keeps", () => {
+    for (const { capacity, scores, contents } of golden.cases) {
+      const buffer = new ReplayBuffer<number>(capacity);
+      scores.forEach((score, i) => {
+        buffer.add(score, i);
+        assert.deepEqual(
+          buffer.heap.map((g) => g.value).sort((a, b) => a - b),
+          contents[i],
+        );
+        assert.equal(buffer.heap[0].score, Math.min(...buffer.heap.map((g) => g.score)));
+      });
+    }
+  });
+
+  it('draws them as often as TRL does, without replacement as long as there are enough', () => {
+    const buffer = new ReplayBuffer<number>(4);
+    [1, 4, 2, 0.5].forEach((score, i) => buffer.add(score, i));
+    for (const [wanted, shares] of Object.entries(golden.draws)) {
+      const counts = shares.map(() => 0);
+      for (let i = 0; i < 6000; i++) {
+        const drawn = buffer.sample(Number(wanted), new Random(i));
+        if (Number(wanted) <= 4) assert.equal(new Set(drawn).size, drawn.length);
+        for (const value of drawn) counts[value]++;
+      }
+      shares.forEach((share, i) =>
+        assert.ok(Math.abs(counts[i] / 6000 - share) < 0.06, `${wanted}: ${i} ${counts[i] / 6000} ${share}`),
+      );
+    }
     assert.deepEqual(new ReplayBuffer<string>(2).sample(2, new Random(1)), []);
   });
 });
