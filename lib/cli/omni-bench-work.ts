@@ -42,6 +42,8 @@ export interface OmniBenchOptions {
   timeout: number;
   retries: number;
   concurrency: number;
+  /** More fields of each request. */
+  extraBody?: Record<string, unknown>;
   json?: boolean;
 }
 
@@ -66,6 +68,7 @@ export async function backendOf(options: OmniBenchOptions, device: string, load:
         retries: options.retries,
       },
       samplingOf(options),
+      options.extraBody,
     );
   const model = await load({ modelPath: options.modelPath, device });
   const batch = Math.min(options.microBatchSize ?? options.batchSize, options.batchSize);

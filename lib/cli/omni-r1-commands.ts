@@ -53,6 +53,16 @@ const badImages = (): Option =>
     .choices(['error', 'drop'])
     .default('error');
 
+function jsonObject(text: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(text) as unknown;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new InvalidArgumentError('Expected a JSON object.');
+}
+
 /** Where a server is, and how patient to be with it. */
 const serverOptions = (command: Command): Command =>
   command
@@ -146,7 +156,11 @@ function addOmniBench(program: Command, exit: (status: number) => void, terminal
       required('omni-bench', { ...options }, { parquetPath: '--parquet_path', modelPath: '--model_path' });
       exit(await (await import('./omni-bench.js')).omniBenchCommand(options, terminal));
     });
-  serverOptions(bench);
+  serverOptions(bench).option(
+    '--extra-body <json>',
+    'more fields of each request, null takes one out: \'{"skip_special_tokens": false}\' for vLLM',
+    jsonObject,
+  );
 
   const score = bench
     .command('score')

@@ -165,7 +165,13 @@ describe('omnilab omni-bench', () => {
       return failures[n] ?? [200, says(' Final Answer: 5 ')];
     });
     try {
-      const { printed, status } = await run({ backend: 'openai', baseUrl: `${server.url}/`, timeout: 120, retries: 2 });
+      const { printed, status } = await run({
+        backend: 'openai',
+        baseUrl: `${server.url}/`,
+        timeout: 120,
+        retries: 2,
+        extraBody: { skip_special_tokens: false, seed: null },
+      });
       assert.equal(status, 0);
       assert.match(printed, /12 rows written \(4 with errors\)/);
       const rows = records();
@@ -180,6 +186,7 @@ describe('omnilab omni-bench', () => {
       assert.deepEqual(asked.messages[0].content.map(({ type }) => type), ['text', 'image_url', 'text']); // prettier-ignore
       assert.match(asked.messages[0].content[1].image_url!.url, /^data:image\/png;base64,iVBOR/);
       assert.equal(asked.max_tokens, 200);
+      assert.ok('skip_special_tokens' in asked && !('seed' in asked));
       assert.equal(server.seen.filter(({ body }) => JSON.stringify(body).includes('A GIF?')).length, 1);
       const silent = { baseUrl: server.url, timeoutSeconds: 0.3, retries: 1, waitSeconds: 0.01 };
       const before = server.seen.length;

@@ -20,6 +20,8 @@ export type ReadyRow = Extract<BenchRow, { prompt: string }>;
 export interface Backend {
   /** Rows that it takes at once. */
   batch: number;
+  /** Batches that may be under way together. Default 1. */
+  concurrent?: number;
   answer(rows: readonly ReadyRow[], signal?: AbortSignal): Promise<(string | Error)[]>;
 }
 
@@ -102,31 +104,31 @@ function contentOf({ prompt, pictures }: ReadyRow): ChatContent[] {
     ]);
 }
 
-/** A model behind an address; `batch` requests run at once. */
-export function serverBackend(model: string, batch: number, server: ServerOptions, sampling: SamplingOptions): Backend {
-  const one = async (row: ReadyRow, signal?: AbortSignal): Promise<string> => {
-    checkPictures(row, sampling.imagesPerPrompt);
-    const request = {
-      model,
-      messages: [{ role: 'user' as const, content: contentOf(row) }],
-      temperature: sampling.temperature,
-      top_p: sampling.topP,
-      max_tokens: sampling.maxNewTokens,
-      seed: sampling.seed,
-    };
-    return (await chatCompletion(request, { ...server, signal })).trim();
-  };
+/** A model behind an address; `concurrent` requests run at once. `extra` is added to each request; null takes a field out. */
+export function serverBackend(
+  model: string,
+  concurrent: number,
+  server: ServerOptions,
+  sampling: SamplingOptions,
+  extra: Record<string, unknown> = {},
+): Backend {
   return {
-    batch,
-    answer: (rows, signal) =>
-      Promise.all(
-        rows.map((row) =>
-          one(row, signal).catch((error: Error) => {
-            if (error instanceof CancelledError || signal?.aborted) throw stopped(error);
-            return error;
-          }),
-        ),
-      ),
+    batch: 1,
+    concurrent,
+    async answer([row], signal) {
+      checkPictures(row, sampling.imagesPerPrompt);
+      const request = {
+        model,
+        messages: [{ role: 'user' as const, content: contentOf(row) }],
+        temperature: sampling.temperature,
+        top_p: sampling.topP,
+        max_tokens: sampling.maxNewTokens,
+        seed: sampling.seed,
+        ...extra,
+      };
+      const fields = Object.entries(request).filter(([, value]) => value !== null);
+      return [(await chatCompletion(Object.fromEntries(fields) as typeof request, { ...server, signal })).trim()];
+    },
   };
 }
 
@@ -156,28 +158,48 @@ async function* ordered(options: Shard, own: (index: number) => boolean): AsyncG
   for (const i of new Random(options.shuffle).permutation(all.length)) yield all[i];
 }
 
+/** The rows' predictions; an error of the whole batch is each row's. @throws CancelledError */
+async function predictBatch(backend: Backend, rows: readonly ReadyRow[], signal?: AbortSignal): Promise<Prediction[]> {
+  const answers = await backend.answer(rows, signal).catch((error: Error) => {
+    if (error instanceof CancelledError || signal?.aborted) throw stopped(error);
+    return rows.map(() => error);
+  });
+  return rows.map(({ prompt: _, pictures: __, ...head }, i) => {
+    const answer = answers[i];
+    return { ...head, prediction: typeof answer === 'string' ? answer : errorPrediction(answer) };
+  });
+}
+
 /**
- * Predicts the shard's rows, in order; rows with errors of their own belong to shard 0. An error of a batch becomes the
- * prediction of each of its rows. @throws CancelledError
+ * Predicts the shard's rows, as they become ready; rows with errors of their own belong to shard 0.
+ * @throws CancelledError
  */
 export async function* predictShard(backend: Backend, options: Shard): AsyncGenerator<Prediction | LostFile> {
   const { shard, shards, done, signal } = options;
+  const { batch, concurrent = 1 } = backend;
   const own = (index: number): boolean => (index < 0 ? shard === 0 : index % shards === shard);
-  let waiting: ReadyRow[] = [];
-  const flush = async (): Promise<Prediction[]> => {
-    const rows = waiting;
-    waiting = [];
-    const answers = rows.length
-      ? await backend.answer(rows, signal).catch((error: Error) => {
-          if (error instanceof CancelledError || signal?.aborted) throw stopped(error);
-          return rows.map(() => error);
-        })
-      : [];
-    return rows.map(({ prompt: _, pictures: __, ...head }, i) => ({
-      ...head,
-      prediction: typeof answers[i] === 'string' ? answers[i] : errorPrediction(answers[i]),
-    }));
+  const running = new Set<Promise<void>>();
+  const ready: Prediction[] = [];
+  let failure: Error | undefined;
+  const start = (rows: readonly ReadyRow[]): void => {
+    const work: Promise<void> = predictBatch(backend, rows, signal)
+      .then(
+        (made) => void ready.push(...made),
+        (error: Error) => void (failure ??= error),
+      )
+      .finally(() => running.delete(work));
+    running.add(work);
   };
+  /** Waits until fewer than `most` batches are under way, and gives out what is ready. */
+  const settled = async function* (most: number): AsyncGenerator<Prediction> {
+    for (;;) {
+      yield* ready.splice(0);
+      if (failure) throw failure;
+      if (running.size < most) return;
+      await Promise.race(running);
+    }
+  };
+  let waiting: ReadyRow[] = [];
   for await (const row of ordered(options, own)) {
     if (signal?.aborted) throw stopped();
     if ('lost' in row) {
@@ -186,8 +208,13 @@ export async function* predictShard(backend: Backend, options: Shard): AsyncGene
       if ('error' in row) {
         const { error, ...head } = row;
         yield { ...head, prediction: errorPrediction(error) };
-      } else if (waiting.push(row) >= backend.batch) yield* await flush();
+      } else if (waiting.push(row) >= batch) {
+        start(waiting);
+        waiting = [];
+        yield* settled(concurrent);
+      }
     }
   }
-  yield* await flush();
+  if (waiting.length) start(waiting);
+  yield* settled(1);
 }
