@@ -28,6 +28,7 @@ import './omni-r1/base';
 import './omni-r1/data';
 import './omni-r1/perpo';
 import './omni-r1/pesft';
+import './omni-r1/rewards';
 import './omni-r1/vqgan';
 import './omni-r1/zero';
 import './omni-r1/zero-perpo';
@@ -45,6 +46,13 @@ export {
 } from './omniagent/charts';
 export { judgeClaims } from './omniagent/claims';
 export type { EpochResults, JudgedClaim } from './omniagent/claims';
+export { judgeR1Claims } from './omni-r1/claims';
+export type { R1Seed } from './omni-r1/claims';
+export { accuracyTable, collectR1, pictureTable, r1Measures, r1Run, tauTable, variationTable } from './omni-r1/results';
+export type { R1Measures, R1Results } from './omni-r1/results';
+export { TAUS } from './omni-r1/rewards';
+export { answerGallery, errorTable, readPictureScores, rolloutGallery } from './omni-r1/show';
+export { paperR1, paperR1Claims, R1_MODELS } from './paper/omni-r1';
 export { CLAIM_RULE } from './omniagent/decide';
 export { languageModelSize } from './omniagent/model-size';
 export { METHOD_NAMES, METHODS, methodsOf } from './omniagent/methods';
@@ -103,6 +111,9 @@ const table = (name: string): string[] => ['md', 'csv', 'json'].map((extension) 
 /** The six trainings of stage 4, and the evaluation of all seven methods. */
 const stage4 = methodsOf('preference', 'reward').map((m) => METHODS[m].experiment);
 const evaluated = ['omniagent/evaluation', ...stage4];
+
+/** What the tables of Omni-R1 rest on. */
+const omniR1 = ['base', 'pesft', 'perpo', 'zero-sft', 'zero-perpo'].map((part) => `omni-r1/${part}`);
 
 /** What `make reproduce` runs, in order. */
 export const notebooks: readonly NotebookEntry[] = [
@@ -196,5 +207,48 @@ export const notebooks: readonly NotebookEntry[] = [
       (name) => `omniagent/${name}`,
     ),
     outputs: ['claims.json', 'index.html', ...table('claims')],
+  },
+  {
+    path: 'notebooks/omni-r1/pesft.ipynb',
+    needs: ['omni-r1/vqgan', 'omni-r1/base', 'omni-r1/pesft'],
+    outputs: [...figure('r1_pesft_curves'), ...table('r1_vqgan'), ...table('r1_pesft'), ...table('r1_pictures')],
+  },
+  {
+    path: 'notebooks/omni-r1/perpo.ipynb',
+    needs: ['omni-r1/pesft', 'omni-r1/perpo'],
+    outputs: [...figure('r1_perpo_reward'), ...figure('r1_perpo_parts'), ...table('r1_perpo')],
+  },
+  {
+    path: 'notebooks/omni-r1/zero.ipynb',
+    needs: ['omni-r1/base', 'omni-r1/zero-data', 'omni-r1/zero-sft', 'omni-r1/zero-perpo'],
+    outputs: [...table('r1_zero_data'), ...table('r1_zero')],
+  },
+  {
+    path: 'notebooks/omni-r1/table2.ipynb',
+    needs: omniR1,
+    outputs: [...figure('r1_table2'), ...table('r1_table2')],
+  },
+  {
+    path: 'notebooks/omni-r1/table4.ipynb',
+    needs: ['omni-r1/zero-sft', 'omni-r1/zero-perpo'],
+    outputs: table('r1_table4'),
+  },
+  {
+    path: 'notebooks/omni-r1/experiments.ipynb',
+    needs: ['omni-r1/pesft', 'omni-r1/rewards', 'omni-r1/zero-perpo'],
+    outputs: [...figure('r1_tau'), ...table('r1_lambda'), ...table('r1_tau'), ...table('r1_zero_steps')],
+  },
+  {
+    path: 'notebooks/omni-r1/open_questions.ipynb',
+    needs: ['omni-r1/pesft', 'omni-r1/rewards', 'omni-r1/zero-sft'],
+    outputs: [...table('r1_variation'), ...table('r1_errors')],
+  },
+  {
+    path: 'notebooks/omni-r1/claims.ipynb',
+    needs: [...omniR1, 'omni-r1/rewards'],
+    after: ['pesft', 'perpo', 'zero', 'table2', 'table4', 'experiments', 'open_questions'].map(
+      (name) => `omni-r1/${name}`,
+    ),
+    outputs: ['claims.json', 'index.html', ...table('r1_claims')],
   },
 ];
