@@ -86,7 +86,7 @@ const laptop: AudioSizes = {
   equalize: 0.5,
   klWeight: 1e-5,
   textEncoder: { ...clipTextSizes.nano, numAttentionHeads: 4 },
-  textGain: 1,
+  textGain: 2,
   // As for pictures: one resolution, all of whose blocks look at the caption.
   unet: unetConfig({
     inChannels: 64,

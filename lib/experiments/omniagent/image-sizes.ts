@@ -67,7 +67,7 @@ const laptop: ImageSizes = {
   equalize: 0.5,
   klWeight: 1e-5,
   textEncoder: { ...clipTextSizes.nano, numAttentionHeads: 4 },
-  textGain: 1,
+  textGain: 2,
   // One resolution, all of whose blocks look at the caption: with a second one below, places were not learned in this time.
   unet: unetConfig({
     inChannels: 24,
