@@ -2,13 +2,14 @@
  * The input projector: from the joint encoder's states of a medium to vectors that stand in the language model's input
  * (the card: "Transformer input projector", 50 M; form after NExT-GPT 1.5's grouping projector).
  *
- *   x = [queries; in_proj_m(states)]   [B, slots + L, width], m the modality of the row
+ *   x = [queries; in_proj_m(states) + positions_m]   [B, slots + L, width], m the modality of the row
  *   y = transformer encoder(x)         the states beyond a medium's length are not looked at
  *   vectors = out_proj(norm(y[: slots]))
  *
  * Chosen here, since the card does not say: learned queries that join the states in one encoder, instead of the grouping
  * blocks of NExT-GPT 1.5; all states of the trunk's last layer, not the pooled embedding alone, as the joint embedding is
- * trained to tell media apart, not to list what is in them.
+ * trained to tell media apart, not to list what is in them; learned positions (optional), for the trunks' last states say more of what
+ * is in a place than of where it is.
  */
 import { z } from 'zod';
 import { ShapeError } from '../errors';
@@ -41,6 +42,8 @@ export const inputProjectorSchema = z.strictObject({
   slots: count,
   /** Width of the language model. */
   outWidth: count,
+  /** States that get a learned position: as many as the longest medium has. Absent: none get one. */
+  positions: count.optional(),
 });
 export type InputProjectorConfig = z.infer<typeof inputProjectorSchema>;
 
@@ -49,6 +52,8 @@ export type InputProjectorParams = {
   in_proj: { weight: Tensor; bias: Tensor };
   /** [1, slots, width] */
   queries: Tensor;
+  /** [modalities, positions, width] */
+  positions?: Tensor;
   layers: EncoderLayerParams[];
   norm: NormParams;
   out_proj: LinearParams;
@@ -66,6 +71,7 @@ export function inputProjectorInit(rng: Noise, c: InputProjectorConfig): InputPr
       bias: filled([c.modalities, c.width], 0),
     },
     queries: normal(rng, [1, c.slots, c.width], 1),
+    ...(c.positions ? { positions: normal(rng, [c.modalities, c.positions, c.width], 1) } : {}),
     layers: Array.from({ length: c.layers }, () => encoderLayerInit(rng, c)),
     norm: layerNormInit(c.width),
     // Vectors of about the size of token embeddings.
@@ -93,9 +99,17 @@ export function inputProjector(p: InputProjectorParams, c: InputProjectorConfig,
       `expected states [B, L, ${c.inWidth}], got ${showShape(states.shape)}`,
       'pad the states of narrower trunks with zeros',
     );
-  const projected = states
+  const { positions = 0 } = c;
+  if (p.positions && length > positions)
+    throw new ShapeError(
+      'inputProjector',
+      `expected at most ${positions} states, got ${length}`,
+      'the configuration has as many positions as the longest medium has states',
+    );
+  let projected = states
     .matMul(p.in_proj.weight.gather(modality, 0))
     .add(p.in_proj.bias.gather(modality, 0).unsqueeze(1));
+  if (p.positions) projected = projected.add(p.positions.gather(modality, 0).slice(null, [0, length]));
   let x = concat([p.queries.expand([batch, c.slots, c.width]), projected], 1);
   const mask = concat([ones([batch, 1, 1, c.slots], 'bool'), paddingMask(lengths, length)], 3);
   for (const layer of p.layers) x = encoderLayer(layer, c, x, mask);

@@ -108,6 +108,26 @@ describe('models: projectors', () => {
     assertClose(await a.numbers(), await b.numbers(), 'with noise in the padding');
   });
 
+  it('input projector: order of the states counts only with positions, of which there have to be enough', async () => {
+    const lengths = tensor([4, 4], { dtype: 'int32' });
+    const modality = tensor([0, 2], { dtype: 'int32' });
+    const states = param('inputProjector.states', [2, 4, 10]);
+    const swapped = states.gather(tensor([1, 0, 2, 3], { dtype: 'int32' }), 1);
+    for (const positions of [undefined, 4]) {
+      const c = { ...inConfig, positions };
+      const p = inputProjectorInit(new Random(4), c);
+      const gap = inputProjector(p, c, { states, lengths, modality })
+        .sub(inputProjector(p, c, { states: swapped, lengths, modality }))
+        .abs()
+        .max();
+      if (positions) assert.ok((await gap.item()) > 1e-3);
+      else assert.ok((await gap.item()) < 1e-6);
+    }
+    const few = { ...inConfig, positions: 3 };
+    const p = inputProjectorInit(new Random(4), few);
+    assert.throws(() => inputProjector(p, few, { states, lengths, modality }), ShapeError);
+  });
+
   it('fills slots with vectors, and picks the states of blocks', async () => {
     const embeddings = tensor(
       Float32Array.from({ length: 2 * 4 * 2 }, (_, i) => i),

@@ -58,6 +58,7 @@ export const stage1 = defineExperiment({
       modalities: MODALITIES.length,
       slots,
       outWidth: model.width,
+      positions: Math.max(store.length, heldStore.length),
     };
     const shape = {
       maxLength: model.maxLength,
