@@ -63,4 +63,5 @@ export { processRewards, responseReward } from './omni-rewards';
 export { ReplayBuffer } from './replay-buffer';
 export type { Judgement, RlEnvironment, RlTask } from './rl-environment';
 export { trainPerpo } from './perpo';
-export type { PerpoJudge, PerpoOptions, PerpoPrompt, ScoredRollout } from './perpo';
+export type { PerpoJudge, PerpoOptions } from './perpo';
+export type { PerpoPrompt, ScoredRollout } from './perpo-rollout';

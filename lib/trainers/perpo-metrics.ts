@@ -1,6 +1,6 @@
 /** What PeRPO computes of rewards on the host: advantages within a group, and the statistics that are watched. */
 import type { TrainMetrics } from './context';
-import type { ScoredRollout } from './perpo';
+import type { ScoredRollout } from './perpo-rollout';
 
 const mean = (values: readonly number[]): number =>
   values.length ? values.reduce((a, b) => a + b, 0) / values.length : 0;

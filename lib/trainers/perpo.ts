@@ -46,25 +46,7 @@ import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
 import type { OptimizerConfig } from './optimizer';
 import { groupRelative, rolloutMetrics } from './perpo-metrics';
-
-/** A prompt's tokens and its right answer. */
-export interface PerpoPrompt {
-  id: string;
-  ids: readonly number[];
-  answer: string;
-}
-
-/** A rollout that was scored. */
-export interface ScoredRollout {
-  prompt: PerpoPrompt;
-  tokens: readonly number[];
-  text: string;
-  finish: Generation['finish'];
-  score: Score;
-  /** Whether the text's actions are well-formed, of what trajectories they are. */
-  actionError: boolean;
-  images: number;
-}
+import type { PerpoPrompt, ScoredRollout } from './perpo-rollout';
 
 /** What looks at rollouts: the text of tokens with its images numbered, and the reward. */
 export interface PerpoJudge {

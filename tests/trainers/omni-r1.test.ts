@@ -8,7 +8,8 @@ import { closeDevices } from '../../lib/runtime';
 import { memoryContext, optimizerSchema, trainPesft } from '../../lib/trainers';
 import type { PesftOptions, PesftState, TrainContext } from '../../lib/trainers';
 import { trainPerpo } from '../../lib/trainers/perpo';
-import type { PerpoOptions, ScoredRollout } from '../../lib/trainers/perpo';
+import type { PerpoOptions } from '../../lib/trainers/perpo';
+import type { ScoredRollout } from '../../lib/trainers/perpo-rollout';
 import { groupRelative } from '../../lib/trainers/perpo-metrics';
 
 const layout: TokenLayout = {
