@@ -198,7 +198,12 @@ export const notebooks: readonly NotebookEntry[] = [
     needs: ['omniagent/epochs'],
     outputs: [...figure('epochs'), ...table('epochs')],
   },
-  { path: 'notebooks/omniagent/search.ipynb', needs: ['omniagent/search'], outputs: table('search') },
+  {
+    path: 'notebooks/omniagent/search.ipynb',
+    needs: ['omniagent/search'],
+    outputs: table('search'),
+    onRequest: true,
+  },
   {
     path: 'notebooks/omniagent/claims.ipynb',
     needs: ['omniagent/epochs', ...evaluated],

@@ -5,14 +5,16 @@ import { ArgumentError } from '../errors';
 import { closest } from './closest';
 
 export interface NotebookEntry {
-  /** The file, from the project's root: "notebooks/omniagent/preview.ipynb". */
+  /** The file, from the project's root: "notebooks/omniagent/table1.ipynb". */
   path: string;
   /** The experiments whose results it shows. */
   needs: readonly string[];
   /** Names of notebooks whose outputs it reads. */
   after?: readonly string[];
-  /** What it makes, relative to the folder of figures: "training_curves.png", "tables/preview.md". */
+  /** What it makes, relative to the folder of figures: "training_curves.png", "tables/table1.md". */
   outputs: readonly string[];
+  /** Left out unless it is asked for by its own name or that of an experiment that it needs: long, and nothing builds on it. */
+  onRequest?: boolean;
 }
 
 /** The name of a notebook: its path without the folder "notebooks" and the extension. */
@@ -28,8 +30,12 @@ const within = (name: string, prefix: string): boolean => name === prefix || nam
 export function selectNotebooks(all: readonly NotebookEntry[], only?: string): NotebookEntry[] {
   const byName = new Map(all.map((entry) => [notebookName(entry), entry]));
   const wanted = only?.replace(/^notebooks\//, '').replace(/\.ipynb$/, '');
-  const chosen = all.filter(
-    (entry) => !wanted || within(notebookName(entry), wanted) || entry.needs.some((need) => within(need, wanted)),
+  const named = (entry: NotebookEntry): boolean =>
+    wanted !== undefined && [notebookName(entry), ...entry.needs].includes(wanted);
+  const chosen = all.filter((entry) =>
+    entry.onRequest
+      ? named(entry)
+      : !wanted || within(notebookName(entry), wanted) || entry.needs.some((need) => within(need, wanted)),
   );
   if (wanted && !chosen.length)
     throw new ArgumentError(

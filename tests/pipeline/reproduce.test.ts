@@ -148,6 +148,18 @@ describe('pipeline: reproduce', () => {
     const names = (only?: string) => selectNotebooks(notebooks, only).map((n) => path.basename(n.path, '.ipynb'));
     assert.deepEqual(names(), ['a', 'b', 'c']);
     assert.deepEqual(names('notebooks/more/c.ipynb'), ['c']);
+    const long: NotebookEntry = {
+      path: 'notebooks/more/long.ipynb',
+      needs: ['toy/long'],
+      outputs: [],
+      onRequest: true,
+    };
+    const extended = (only?: string) =>
+      selectNotebooks([...notebooks, long], only).map((n) => path.basename(n.path, '.ipynb'));
+    assert.deepEqual(extended(), names());
+    assert.deepEqual(extended('more'), ['c']);
+    assert.deepEqual(extended('more/long'), ['long']);
+    assert.deepEqual(extended('toy/long'), ['long']);
     assert.deepEqual(names('more'), ['c']);
     assert.deepEqual(names('toy/fit'), ['a']);
     assert.deepEqual(names('toy'), ['a', 'c']);

@@ -26,8 +26,12 @@ export const epochsExperiment = defineExperiment({
     methods: z.array(z.enum(METHOD_NAMES).exclude(['sft'])).min(1),
     epochs: z.array(z.number().int().positive()).min(1),
   }),
-  config: () => ({
-    methods: methodsOf('preference', 'reward') as Exclude<(typeof METHOD_NAMES)[number], 'sft'>[],
+  // Smoke shows that it works, with one method of each family.
+  config: (profile) => ({
+    methods:
+      profile === 'smoke'
+        ? ['dpo', 'grpo']
+        : (methodsOf('preference', 'reward') as Exclude<(typeof METHOD_NAMES)[number], 'sft'>[]),
     epochs: [1, 3],
   }),
   async run(ctx) {

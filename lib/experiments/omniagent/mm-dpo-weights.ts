@@ -58,7 +58,12 @@ export const mmDpoWeights = defineExperiment({
     /** Samples of each category that are answered. */
     answers: z.number().int().min(12),
   }),
-  config: () => ({ variants: VARIANTS, share: 0.5, answers: 12 }),
+  // Smoke shows that it works.
+  config: (profile) => ({
+    variants: profile === 'smoke' ? { proposed: VARIANTS.proposed, equal: VARIANTS.equal } : VARIANTS,
+    share: 0.5,
+    answers: 12,
+  }),
   async run(ctx) {
     const vocabulary = ctx.parent('omniagent/data').metric('vocabulary');
     const metrics: Record<string, number> = {};
