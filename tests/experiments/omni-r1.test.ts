@@ -1,0 +1,95 @@
+/** Omni-R1's data as tokens: one distance between pictures; claims and tables of what was measured. */
+import assert from 'node:assert/strict';
+import { judgeR1Claims } from '../../lib/experiments/omni-r1/claims';
+import { accuracyTable } from '../../lib/experiments/omni-r1/results';
+import { IMAGE_DISTANCE } from '../../lib/experiments/omni-r1/sizes';
+import { trainR1Tokenizer } from '../../lib/experiments/omni-r1/tokens';
+import { correlation, quantiles, rankedRight } from '../../lib/eval/variation';
+import { imageTokens, layoutOf, r1Example } from '../../lib/models';
+import type { R1Row } from '../../lib/models';
+import {
+  finalAnswer,
+  interleavedTrace,
+  problemImage,
+  questionText,
+  r1Sample,
+  reasoningImage,
+} from '../../lib/world/omni-r1';
+
+describe('Omni-R1: data and tables', () => {
+  it('puts pictures at one distance, whatever the action', () => {
+    const codes = 256;
+    const tokenizer = trainR1Tokenizer(0, codes, codes + 640);
+    const layout = layoutOf(tokenizer, { rows: 8, columns: 8 });
+    const picture = imageTokens(layout, new Array<number>(64).fill(0));
+    for (let i = 0; i < 96; i++) {
+      const sample = r1Sample(3, 'train', i);
+      const row: R1Row = {
+        Question: questionText(sample),
+        'Text Reasoning Trace': interleavedTrace(sample),
+        'Final Answer': finalAnswer(sample.answer),
+        [problemImage(1)]: picture,
+      };
+      sample.steps.forEach((_, k) => (row[reasoningImage(k + 1)] = picture));
+      const { ids } = r1Example(tokenizer, layout, row, i, {
+        mode: 'plain',
+        plainIncludeRationale: true,
+        maxLength: 320,
+      })!;
+      const begins = ids.flatMap((t, k) => (t === layout.boi ? [k] : []));
+      assert.equal(begins.length, 1 + sample.steps.length);
+      begins
+        .slice(1)
+        .forEach((at, k) =>
+          assert.equal(at - begins[k], IMAGE_DISTANCE, `${sample.kind}: ${interleavedTrace(sample)}`),
+        );
+    }
+  });
+
+  it('judges claims by their rules, and leaves open what was not measured', () => {
+    const model = (accuracy: number, right = 0, vision = accuracy): Record<string, number> => ({
+      accuracy,
+      right,
+      'accuracy/natural': accuracy,
+      'accuracy/structured': accuracy,
+      'accuracy/diagrammatic': vision,
+      'accuracy/vision-op': vision,
+    });
+    const verdicts = (seed: Parameters<typeof judgeR1Claims>[0][number]): string =>
+      judgeR1Claims([seed])
+        .map((c) => c.verdict[0])
+        .join('');
+    const results = {
+      sft: model(0.3, 0.2),
+      pesft: model(0.3, 0.4),
+      m: model(0.4, 0.4, 0.5),
+      l: model(0.4),
+      zero_t: model(0.4),
+      zero_s: model(0.4),
+      zero_m: model(0.4, 0, 0.5),
+      zero_plain: model(0.3),
+    };
+    const rewards = { 'tau/0.01/std': 0.01, 'tau/0.1/std': 0.2, 'tau/1/std': 0.1, 'tau/3/std': 0.05 };
+    assert.equal(verdicts({ results, rewards }), 'hhhhhh');
+    assert.equal(verdicts({ results: {} }), 'uuuuuu');
+    const other = {
+      ...results,
+      pesft: model(0.5, 0.1, 0.8),
+      zero_m: model(0.2),
+      zero_t: model(0.3, 0, 0.6),
+      zero_s: model(0.1),
+    };
+    assert.equal(verdicts({ results: other, rewards: { ...rewards, 'tau/3/std': 0.3 } }), 'dddddd');
+    const table = accuracyTable(results, 'x');
+    assert.equal(table.rows.length, 8);
+  });
+
+  it('measures scores against a yes or no', () => {
+    assert.ok(Math.abs(correlation([1, 2, 3], [2, 4, 6]) - 1) < 1e-12);
+    assert.ok(Number.isNaN(correlation([1, 2], [1, 1])));
+    assert.equal(rankedRight([3, 2, 1, 0], [true, true, false, false]), 1);
+    assert.equal(rankedRight([1, 1], [true, false]), 0.5);
+    const q = quantiles([0.01, 0.5, 0.5, 0.99]);
+    assert.deepEqual([q.mean, q.low, q.high, q.p50], [0.5, 0.25, 0.25, 0.5]);
+  });
+});
