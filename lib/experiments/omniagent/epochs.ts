@@ -9,7 +9,11 @@ import { defineExperiment } from '../../pipeline/experiment';
 import type { ParentRef } from '../../pipeline/experiment';
 import { adapterPerplexities } from './adapter-losses';
 import { METHOD_NAMES, METHODS, methodsOf } from './methods';
+import type { Method } from './methods';
 import { withEpochs } from './variants';
+
+type Trained = Exclude<Method, 'sft'>;
+const TRAINED = methodsOf('preference', 'reward') as Trained[];
 
 export const epochsExperiment = defineExperiment({
   name: 'omniagent/epochs',
@@ -27,11 +31,8 @@ export const epochsExperiment = defineExperiment({
     epochs: z.array(z.number().int().positive()).min(1),
   }),
   // Smoke shows that it works, with one method of each family.
-  config: (profile) => ({
-    methods:
-      profile === 'smoke'
-        ? ['dpo', 'grpo']
-        : (methodsOf('preference', 'reward') as Exclude<(typeof METHOD_NAMES)[number], 'sft'>[]),
+  config: (profile): { methods: Trained[]; epochs: number[] } => ({
+    methods: profile === 'smoke' ? ['dpo', 'grpo'] : TRAINED,
     epochs: [1, 3],
   }),
   async run(ctx) {
