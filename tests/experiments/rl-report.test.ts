@@ -89,6 +89,12 @@ describe('report on the reward-based methods', () => {
     assert.ok(Math.abs(up.y[0]! - 0.51) < 1e-9 && up.lower && !mixed.lower);
   });
 
+  it('the largest gap of all seeds is shown as it is, for a logarithmic axis', () => {
+    const [{ y, lower }] = seedCurves(runs, 'sampling/sampling_logp_difference/max', 'largest');
+    assert.equal(lower, undefined);
+    assert.ok(Math.abs(y[0]! - 2e-6) < 1e-12);
+  });
+
   it('the text says what the numbers say', () => {
     assert.match(readMethod('up', rising), /rises: 0\.500 before, 0\.688 after.*in 2 of 2 seeds/);
     assert.match(readMethod('down', [runOf(0, [-0.2, -0.1])]), /falls: 0\.500 before/);

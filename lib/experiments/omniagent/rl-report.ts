@@ -18,12 +18,17 @@ function column(run: Run, name: string): { step: number; value: number }[] {
   return run.log().flatMap((row) => (typeof row[name] === 'number' ? [{ step: row.step, value: row[name] }] : []));
 }
 
-/** Means over the seeds at each step, with a band of one standard deviation where there are several; one curve a method. */
-export function seedCurves(runs: RlRuns, metric: string): LineSeries[] {
+/**
+ * One curve a method: means over the seeds at each step, with a band of one standard deviation where there are several; or the
+ * `largest` value of all seeds.
+ */
+export function seedCurves(runs: RlRuns, metric: string, show: 'mean' | 'largest' = 'mean'): LineSeries[] {
   return Object.entries(runs).map(([name, seeds]) => {
     const columns = seeds.map((run) => new Map(column(run, metric).map(({ step, value }) => [step, value])));
     const x = [...columns[0].keys()].filter((step) => columns.every((c) => c.has(step)));
-    const at = x.map((step) => meanSpread(columns.map((c) => c.get(step)!)));
+    const values = x.map((step) => columns.map((c) => c.get(step)!));
+    if (show === 'largest') return { name, x, y: values.map((v) => Math.max(...v)) };
+    const at = values.map((v) => meanSpread(v));
     const band = seeds.length > 1;
     return {
       name,
