@@ -50,6 +50,7 @@ export const outputSizesSchema = outputProjectorSchema.pick({
   hidden: true,
   encoderLayers: true,
   decoderLayers: true,
+  unfold: true,
 });
 
 interface Sizes {
@@ -87,7 +88,7 @@ const smoke: Sizes = {
     checkpointEvery: 50,
   }),
   inputProjector: { width: 64, heads: 4, hidden: 256, layers: 2 },
-  outputProjector: { width: 64, heads: 4, hidden: 256, encoderLayers: 1, decoderLayers: 1 },
+  outputProjector: { width: 64, heads: 4, hidden: 256, encoderLayers: 1, decoderLayers: 1, unfold: 4 },
   stage1: optimizer({ learningRate: 3e-3, batchSize: 16, steps: 100, checkpointEvery: 50 }),
   stage2: optimizer({ learningRate: 1.5e-3, batchSize: 8, steps: 80, checkpointEvery: 50 }),
   sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 200, checkpointEvery: 50 }),
@@ -118,7 +119,7 @@ const laptop: Sizes = {
     checkpointEvery: 200,
   }),
   inputProjector: { width: 128, heads: 4, hidden: 512, layers: 3 },
-  outputProjector: { width: 128, heads: 4, hidden: 512, encoderLayers: 1, decoderLayers: 2 },
+  outputProjector: { width: 128, heads: 4, hidden: 512, encoderLayers: 1, decoderLayers: 2, unfold: 4 },
   stage1: optimizer({ learningRate: 2e-3, batchSize: 16, steps: 500, checkpointEvery: 100 }),
   stage2: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 900, checkpointEvery: 100 }),
   sft: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 400, checkpointEvery: 100 }),
