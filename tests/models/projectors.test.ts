@@ -1,6 +1,6 @@
 /** The projectors and the alignment against PyTorch, and media in the sequence. */
 import assert from 'node:assert/strict';
-import { gradients, ShapeError, tensor, treeMap } from '../../lib';
+import { gradients, linear, ShapeError, tensor, treeMap, zeros } from '../../lib';
 import type { Tensor } from '../../lib';
 import { alignmentLoss } from '../../lib/losses';
 import {
@@ -67,6 +67,27 @@ describe('models: projectors', () => {
       },
       ({ states, ...l }) => outputProjector(withOutput(l), outConfig, states, embeddings),
     );
+  });
+
+  it('output projector: unfolded states are as many states of their own', async () => {
+    const c = { ...outConfig, unfold: 2 };
+    const p = outputProjectorInit(new Random(5), c);
+    const states = param('outputProjector.states', [3, 5, 12]);
+    const none = zeros([3, 5, 12]);
+    const apart = linear(p.fc, states).reshape([3, 10, 8]);
+    const same = {
+      weight: tensor(
+        Array.from({ length: 64 }, (_, i) => Number(i % 9 === 0)),
+        { shape: [8, 8] },
+      ),
+      bias: zeros([8]),
+    };
+    const y = outputProjector({ ...p, fc: same }, { ...outConfig, tokens: 10, inWidth: 8 }, apart, zeros([3, 10, 8]));
+    const gap = y
+      .sub(outputProjector(p, c, states, none))
+      .abs()
+      .max();
+    assert.ok((await gap.item()) < 1e-6);
   });
 
   it('alignment: the norm, and the mean of squares, over the rows that have a block', async () => {
