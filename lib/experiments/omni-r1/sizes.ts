@@ -100,7 +100,7 @@ const laptop: Sizes = {
     benchShare: 0.25,
   },
   vqgan: vqganSizes.laptop,
-  tokenizer: optimizer({ learningRate: 3e-4, batchSize: 16, steps: 60, checkpointEvery: 20 }),
+  tokenizer: optimizer({ learningRate: 3e-4, batchSize: 16, steps: 120, checkpointEvery: 20 }),
   model: { ...sized(chameleonSizes['4m']), width: 128, layers: 4, heads: 4, kvHeads: 4, hidden: 352 },
   imageDistance: IMAGE_DISTANCE,
   textWeight: 4,
