@@ -21,7 +21,7 @@ const SLOPE = LEVEL * (2 - LEVEL);
 const ROUNDS = 20;
 
 /**
- * Initial parameters from samples [inChannels, H, W], flat. The configuration has one resolution, at least twice as many
+ * Initial parameters from samples [inChannels, H, W], flat (`side`: H and W, or one number for both). The configuration has one resolution, at least twice as many
  * channels as latents, and no quantisation convolutions. Component i is divided by d_i^e d^(1 - e), where d_i is its own
  * deviation, d that of all, and e `equalize`: 0 keeps their ratios, 1 makes them equal, so that a diffusion model's noise
  * drowns none before the others. Throws ArgumentError.
@@ -30,7 +30,7 @@ export function principalAutoencoder(
   rng: Random,
   c: AutoencoderConfig,
   samples: readonly Float32Array[],
-  side: number,
+  side: number | readonly [number, number],
   { equalize = 0 }: { equalize?: number } = {},
 ): AutoencoderParams {
   const [width] = c.blockOutChannels;
@@ -41,7 +41,7 @@ export function principalAutoencoder(
       `expected one resolution of at least ${2 * k} channels without quantisation convolutions, and samples, got [${c.blockOutChannels.join(', ')}], ${samples.length} samples`,
       'use autoencoderInit, which serves any configuration',
     );
-  const patches = samples.flatMap((s) => patchesOf(s, c, side));
+  const patches = samples.flatMap((s) => patchesOf(s, c, typeof side === 'number' ? [side, side] : side));
   const { mean, basis, deviations } = principalComponents(rng.stream('components'), patches, k);
   const total = Math.sqrt(deviations.reduce((sum, d) => sum + d * d, 0) / k);
   /** What component i is divided by. */
@@ -92,14 +92,14 @@ export function principalAutoencoder(
 function patchesOf(
   sample: Float32Array,
   { inChannels, patchSize: p }: AutoencoderConfig,
-  side: number,
+  [height, width]: readonly [number, number],
 ): Float32Array[] {
-  const rows = side / p;
-  return Array.from({ length: rows * rows }, (_, at) => {
-    const [top, left] = [Math.floor(at / rows) * p, (at % rows) * p];
+  const columns = width / p;
+  return Array.from({ length: (height / p) * columns }, (_, at) => {
+    const [top, left] = [Math.floor(at / columns) * p, (at % columns) * p];
     return Float32Array.from({ length: inChannels * p * p }, (_, j) => {
       const [channel, y, x] = [Math.floor(j / (p * p)), Math.floor(j / p) % p, j % p];
-      return sample[(channel * side + top + y) * side + left + x];
+      return sample[(channel * height + top + y) * width + left + x];
     });
   });
 }

@@ -52,35 +52,35 @@ export type AudioSizes = z.infer<typeof audioSchema>;
 const optimizer = (c: z.input<typeof optimizerSchema>): z.infer<typeof optimizerSchema> => optimizerSchema.parse(c);
 
 /**
- * 63 frames of 63 mels, so that three squares of 21 cover a side: notes of the world's three columns begin in one column of
- * squares each. A sound is a little shorter than a second for it, 63 hops of 126 samples.
+ * 48 frames of 64 mels, so that a square of 16 is a cell of the world's grid: its three columns are 16 frames each, its three
+ * registers 16 mels each (407 mel on HTK's scale, from half a step of pitch below the lowest note), and the last 16 mels are
+ * partials alone. A sound is 48 hops of 168 samples, 8 ms more than a second.
  */
-const mel = { ...melConfigs.omniworldFine, hop: 126, padding: 137, mels: 63 };
+const mel = { ...melConfigs.omniworldFine, hop: 168, padding: 116, fMin: 231, fMax: 3250 };
 const vocoder = {
   ...vocoderSizes.nano,
-  modelInDim: 63,
-  upsampleRates: [7, 6, 3],
-  upsampleKernelSizes: [13, 12, 7],
+  upsampleRates: [7, 6, 4],
+  upsampleKernelSizes: [13, 12, 8],
   source: { ...vocoderSizes.nano.source!, mel },
 };
 
 const laptop: AudioSizes = {
   scenes: 6000,
   heldOut: 64,
-  seconds: (63 * 126) / 8000,
+  seconds: (48 * 168) / 8000,
   sound: { mel, vocoder },
   vae: autoencoderSchema.parse({
     inChannels: 1,
     outChannels: 1,
-    patchSize: 21,
-    latentChannels: 64,
-    blockOutChannels: [128],
+    patchSize: 16,
+    latentChannels: 32,
+    blockOutChannels: [96],
     layersPerBlock: 1,
     normNumGroups: 8,
     midBlockAddAttention: false,
     useQuantConv: false,
     usePostQuantConv: false,
-    sampleSize: 63,
+    sampleSize: 48,
   }),
   principalSamples: 400,
   equalize: 0.5,
@@ -89,8 +89,8 @@ const laptop: AudioSizes = {
   textGain: 2,
   // As for pictures: one resolution, all of whose blocks look at the caption.
   unet: unetConfig({
-    inChannels: 64,
-    outChannels: 64,
+    inChannels: 32,
+    outChannels: 32,
     blockOutChannels: [64],
     downBlockTypes: ['CrossAttnDownBlock2D'],
     upBlockTypes: ['CrossAttnUpBlock2D'],

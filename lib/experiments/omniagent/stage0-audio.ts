@@ -102,7 +102,13 @@ export const stage0Audio = defineExperiment({
           optimizer: c.autoencoder,
           ...(c.principalSamples
             ? {
-                start: principalAutoencoder(order.stream('start'), c.vae, mels.slice(0, c.principalSamples), frames, c),
+                start: principalAutoencoder(
+                  order.stream('start'),
+                  c.vae,
+                  mels.slice(0, c.principalSamples),
+                  [frames, mel.mels],
+                  c,
+                ),
               }
             : {}),
           loss: { reconstruction: 'l2', klWeight: c.klWeight },
