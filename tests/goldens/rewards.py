@@ -7,7 +7,7 @@ REWARDS_PY is src/PeRPO/rewards.py of github.com/ModalityDance/Omni-R1 (63fb24e)
 right answer, accuracy; random answers of every kind the grader knows, each changed in the ways that answers differ, and
 lists of hard ones), then `ratio` (difflib), `latex` (pylatexenc) and `score` cases (token ids, codebook, options, result).
 
-For a check of thousands: --count 20000 --out /tmp/many.jsonl, then GRADER_CASES=/tmp/many.jsonl with the test.
+For a check of thousands: --count 20000 --out many.jsonl, then GRADER_CASES=many.jsonl with the test.
 """
 
 import argparse
