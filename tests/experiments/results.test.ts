@@ -148,6 +148,8 @@ describe('results of the evaluation', () => {
     const odd = paperLike([0, 1]);
     odd.seeds.grpo_plus![1] = { ...paperLike([1], { grpo_plus: { ppl: 9000 } }).seeds.grpo_plus![0], seed: 1 };
     assert.equal(verdicts(odd).OA3, 'undecided');
+    const alike = Object.fromEntries(METHOD_NAMES.map((m) => [m, { aci: 0 }]));
+    assert.equal(verdicts(paperLike([0, 1], alike)).OA6, 'undecided');
     const few = { ...three, seeds: { sft: three.seeds.sft, dpo: three.seeds.dpo } };
     assert.deepEqual(new Set(Object.values(verdicts(few, {}))), new Set(['undecided']));
   });

@@ -2,6 +2,7 @@
 import { INDICES } from '../../eval/novel-indices';
 import type { Run } from '../../pipeline/run-result';
 import type { Figure } from '../../report/figure';
+import type { AxisOptions } from '../../report/figure-style';
 import { barFigure } from '../../report/figures/bar';
 import type { BarGroup } from '../../report/figures/bar';
 import { lineFigure } from '../../report/figures/line';
@@ -29,6 +30,12 @@ const seedNote = (results: Results): string => {
   return n > 1 ? `; ${n} seeds, mean ± s.d.` : '';
 };
 
+/** A logarithmic axis of perplexities from 1, the least that there is, so that bars of two figures can be compared. */
+function perplexityAxis(values: readonly (number | null)[]): AxisOptions {
+  const top = Math.max(2, ...values.filter((v): v is number => v !== null));
+  return { title: 'perplexity of a response token', log: true, range: [1, top ** 1.12] };
+}
+
 /** `rl_comparison`: perplexity of the seven methods, the paper's and ours. */
 export function rlComparison(results: Results, profile: string): Figure {
   const methods = methodsIn(results);
@@ -44,7 +51,7 @@ export function rlComparison(results: Results, profile: string): Figure {
         ...(own.some((v) => v.length > 1) ? { errors: own.map((v) => (v.length ? spreadOf(v) : 0)) } : {}),
       },
     ],
-    y: { title: 'perplexity of a response token', log: true },
+    y: perplexityAxis([...methods.map((m) => paperTable1[m].ppl), ...own.flat()]),
   });
 }
 
@@ -156,7 +163,7 @@ export function ablationStudy(
     title: `Perplexity after each stage (${profile})`,
     categories: stages.map((s) => s.name),
     groups: Object.entries(pools).map(([key, name]) => ({ name, values: stages.map((s) => s.metrics[key] ?? null) })),
-    y: { title: 'perplexity of a response token', log: true },
+    y: perplexityAxis(stages.flatMap((s) => Object.keys(pools).map((key) => s.metrics[key] ?? null))),
     width: 1100,
     valueLabels: false,
   });

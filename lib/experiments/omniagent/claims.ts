@@ -9,7 +9,7 @@
  * | OA3 | GRPO++'s perplexity is below GRPO's |
  * | OA4 | SimPO's perplexity is below SFT's; and it is below every other method's |
  * | OA5 | of each reward method: perplexity after one epoch is more than twice that after three ("explodes": a factor of 2) |
- * | OA6 | the lower ACI of DPO and MM-DPO is not below any other method's (a tie is right, as in the card: all are multiples of 1/60) |
+ * | OA6 | the lower ACI of DPO and MM-DPO is not below any other method's (a tie is right: all are multiples of 1/60; undecided where all seven are alike) |
  */
 import type { Verdict } from '../../eval/direction';
 import { paperClaims, paperRkp, paperTable1 } from '../paper/omniagent';
@@ -110,16 +110,19 @@ const RULES: Record<Exclude<ClaimId, 'OA5'>, Rule> = {
     figures: others().map((method) => ({ method, name: 'ppl' })),
   },
   OA6: {
-    rule: 'The lower ACI of DPO and MM-DPO is not below that of any other method (a tie is right).',
+    rule: 'The lower ACI of DPO and MM-DPO is not below that of any other method (a tie is right, unless all seven are alike).',
     conditions: [
       {
         says: 'min(ACI of DPO, of MM-DPO) - highest ACI of the others >= 0',
         ties: true,
-        statistic: (of) =>
-          difference(
+        statistic: (of) => {
+          // Where all are alike (all 0, say) there is no highest.
+          if (new Set(others().map((m) => of(m, 'aci'))).size < 2) return undefined;
+          return difference(
             negative(most([negative(of('dpo', 'aci')), negative(of('mm_dpo', 'aci'))])),
             most(others('dpo', 'mm_dpo').map((m) => of(m, 'aci'))),
-          ),
+          );
+        },
       },
     ],
     figures: others().map((method) => ({ method, name: 'aci' })),
