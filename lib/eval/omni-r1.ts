@@ -44,14 +44,15 @@ export interface AnswerOptions extends Pick<R1TemplateOptions, 'mode' | 'prefixT
   onProgress?: (done: number, total: number) => void;
 }
 
-/** The text of tokens with its pictures numbered, and their tokens. */
+/** The text of tokens with its pictures numbered, and their tokens. Bytes that are no text are shown as question marks. */
 export function readResponse(
   { layout, tokenizer }: Pick<OmniR1, 'layout' | 'tokenizer'>,
   tokens: readonly number[],
 ): { text: string; images: number[][] } {
   const images: number[][] = [];
   const parts = splitSegments(layout, tokens).map((segment) => {
-    if (segment.kind === 'text') return tokenizer.decode(segment.tokens.filter((t) => t !== layout.eos));
+    if (segment.kind === 'text')
+      return tokenizer.decode(segment.tokens.filter((t) => t !== layout.eos)).replace(/\uFFFD/g, '?');
     images.push(segment.tokens);
     return `<image_${images.length}>`;
   });
