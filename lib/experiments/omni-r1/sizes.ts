@@ -105,7 +105,7 @@ const laptop: Sizes = {
   imageDistance: IMAGE_DISTANCE,
   textWeight: 4,
   base: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 400, checkpointEvery: 50, ...adam }),
-  sft: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 1500, checkpointEvery: 50, ...adam }),
+  sft: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 2400, checkpointEvery: 50, ...adam }),
   zero: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 300, checkpointEvery: 50, ...adam }),
   perpo: {
     optimizer: optimizer({
