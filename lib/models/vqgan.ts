@@ -19,6 +19,7 @@ import type { Noise } from '../nn/init';
 import { groupNorm, groupNormInit } from '../nn/norm';
 import type { NormParams } from '../nn/norm';
 import { upsampleNearest } from '../nn/pool';
+import { foldPatches, unfoldPatches } from './patches';
 
 const count = z.number().int().positive();
 export const vqganSchema = z.strictObject({
@@ -305,24 +306,4 @@ export function vqganDecode(p: VqganParams, c: VqganConfig, vectors: Tensor): Te
   }
   h = groupNorm(decoder.norm_out, h, groups, EPSILON).silu();
   return unfoldPatches(conv2d(decoder.conv_out, h, { padding: 1 }), c.patchSize);
-}
-
-/** [B, C, H, W] -> [B, C p², H / p, W / p]: the values of each square of pixels as channels (C, row, column). */
-function foldPatches(x: Tensor, p: number): Tensor {
-  if (p === 1) return x;
-  const [batch, channels, height, width] = x.shape;
-  return x
-    .reshape([batch, channels, height / p, p, width / p, p])
-    .transpose([0, 1, 3, 5, 2, 4])
-    .reshape([batch, channels * p * p, height / p, width / p]);
-}
-
-/** The inverse. */
-function unfoldPatches(x: Tensor, p: number): Tensor {
-  if (p === 1) return x;
-  const [batch, channels, rows, columns] = x.shape;
-  return x
-    .reshape([batch, channels / (p * p), p, p, rows, columns])
-    .transpose([0, 1, 4, 2, 5, 3])
-    .reshape([batch, channels / (p * p), rows * p, columns * p]);
 }
