@@ -21,7 +21,7 @@ export interface KernelOptions {
   cwd?: string;
   /** Environment variables added to this process's. */
   env?: Record<string, string | undefined>;
-  /** How long the kernel may take to answer. Default 60 s. */
+  /** How long the kernel may take to answer. Default 180 s. */
   startTimeoutMs?: number;
   /** Default: ipc where the system has it and the path is short enough. */
   transport?: 'ipc' | 'tcp';
@@ -129,7 +129,7 @@ export class KernelClient {
       iopub.connect(address(connection, connection.iopub_port));
       iopub.subscribe();
       try {
-        await client.#ready(options.startTimeoutMs ?? 60_000, options.signal);
+        await client.#ready(options.startTimeoutMs ?? 180_000, options.signal);
       } catch (error) {
         await client.shutdown(0);
         throw error;

@@ -16,3 +16,18 @@ export { GENERATION_MODES, modeConstraint } from './interleaved';
 export type { GenerationMode, ModeOptions } from './interleaved';
 export { rollouts, stretches } from './rollouts';
 export type { Rollout, RolloutOptions, RolloutPrompt } from './rollouts';
+export { inferSubset } from './omni-r1/infer';
+export type { InferOptions, InferResult, SubsetSummary } from './omni-r1/infer';
+export { decodeInterleaved, splitInterleaved, truncateImages } from './omni-r1/interleaved-model';
+export type {
+  DecodedImage,
+  InterleavedModel,
+  InterleavedOptions,
+  InterleavedSegment,
+  Trajectory,
+} from './omni-r1/interleaved-model';
+export { interleavedModel, loadInterleavedModel } from './omni-r1/load';
+export { encodePrompt, IMAGE_PLACEHOLDER } from './omni-r1/prompt';
+export type { PromptOptions } from './omni-r1/prompt';
+export { chatCompletion, ServerError } from './openai';
+export type { ChatContent, ChatRequest, ServerOptions } from './openai';

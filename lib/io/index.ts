@@ -24,3 +24,5 @@ export { decodeWav } from './wav-read';
 export { encodeWav } from './wav-write';
 export { copyTree, fromHost, loadParams, noNoise, saveParams, toHost } from './params';
 export { linkFolder } from './link';
+export { findParquet, openParquet } from './parquet';
+export type { ParquetFile, ParquetRow } from './parquet';

@@ -3,10 +3,14 @@
  * what is trained; the rest is frozen.
  *
  *   loss = cross-entropy of the response + sum over modalities of a alignment (losses/alignment.ts) + d diffusion
- *   (omni-diffusion.ts), with weights a and d
+ *   (omni-diffusion.ts) + r reading, with weights a, d and r
  *
- * Logged (TRL's names where it has one): loss, ce_loss, align/<modality>, diffusion/<modality>, mean_token_accuracy, grad_norm,
- * learning_rate.
+ * Reading, this project's own addition: the cross-entropy of the caption's tokens, read by a linear layer from what the output
+ * projector gives for each of the decoder's positions. A distance says little about which word is meant until it is nearly right;
+ * this says it from the start. The layers are thrown away after training.
+ *
+ * Logged (TRL's names where it has one): loss, ce_loss, align/<modality>, diffusion/<modality>, read/<modality>,
+ * mean_token_accuracy, grad_norm, learning_rate.
  */
 import type { Tensor } from '../graph/tensor';
 import { arange, stopGradient } from '../graph/tensor';
@@ -23,7 +27,8 @@ import type { OutputProjectorsConfig, OutputProjectorsParams } from '../models/o
 import { adamW, adamWInit } from '../nn/adamw';
 import type { AdamWScalars, AdamWState } from '../nn/adamw';
 import { clipFactor } from '../nn/clip';
-import { embedding } from '../nn/linear';
+import { embedding, linear } from '../nn/linear';
+import type { LinearParams } from '../nn/linear';
 import { withLora } from '../nn/lora';
 import type { LoraAdapter, LoraConfig } from '../nn/lora';
 import { replaceModules } from '../nn/modules';
@@ -50,6 +55,8 @@ export type OmniParts = {
   modules?: SavedModules;
   inputProjector?: InputProjectorParams;
   outputProjectors?: OutputProjectorsParams;
+  /** From a decoder's conditioning [width] to its vocabulary. */
+  captionReaders?: Record<Modality, LinearParams>;
 };
 
 /** Gives a modality's conditioning targets from its caption tokens [R, L]: the decoder's frozen text encoder. */
@@ -73,6 +80,8 @@ export interface OmniOptions {
   targets?: TextTargets;
   /** Weight of the alignment; that of the cross-entropy is 1. Default 1. */
   alignWeight?: number;
+  /** Weight of reading the captions, if `captionReaders` are trained. Default 0. */
+  readWeight?: number;
   /** The optional loss through the frozen decoders. */
   diffusion?: DiffusionTerm;
   /** Share of the learning rate for the projectors (NExT-GPT: 0.1 in stage 3). Default 1. */
@@ -104,7 +113,10 @@ export type OmniStepBatch = OmniBatch & { denoise?: Record<Modality, DenoiseBatc
 
 /** The losses of a batch. */
 export function omniLoss(
-  o: Pick<OmniOptions, 'model' | 'lora' | 'inputConfig' | 'outputConfig' | 'targets' | 'alignWeight' | 'diffusion'>,
+  o: Pick<
+    OmniOptions,
+    'model' | 'lora' | 'inputConfig' | 'outputConfig' | 'targets' | 'alignWeight' | 'readWeight' | 'diffusion'
+  >,
   parts: OmniParts,
   base: LlamaParams,
   frozen: FrozenDecoders,
@@ -130,6 +142,13 @@ export function omniLoss(
       const align = alignmentLoss(projected, target, present);
       metrics[`align/${m}`] = align;
       loss = loss.add(align.mul(o.alignWeight ?? 1));
+      if (parts.captionReaders && o.readWeight) {
+        // Padding's id is 0 (models/caption-tokens.ts).
+        const words = captions.greater(0).cast('float32').mul(present.unsqueeze(1));
+        const { loss: read } = crossEntropy(linear(parts.captionReaders[m], projected), captions, words);
+        metrics[`read/${m}`] = read;
+        loss = loss.add(read.mul(o.readWeight));
+      }
       if (!o.diffusion || !frozen.denoisers || !b.denoise) continue;
       const denoise = denoiseLoss(o.diffusion, m, frozen.denoisers[m], b.denoise[m], projected, present);
       metrics[`diffusion/${m}`] = denoise;

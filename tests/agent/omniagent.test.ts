@@ -32,7 +32,6 @@ const [IMG, AUD, VID] = [block('image'), block('audio'), block('video')];
 const scene = drawScene(new Random(1));
 
 describe('agent: OmniAgentModel', function () {
-  this.timeout(60_000);
   let dir = '';
   const file = (name: string) => path.join(dir, name);
   before(async () => {
@@ -179,7 +178,6 @@ describe('agent: OmniAgentModel', function () {
 });
 
 describe('agent: checkpoints', function () {
-  this.timeout(120_000);
   let dir = '';
   before(async () => {
     dir = fs.mkdtempSync(path.join(os.tmpdir(), 'omnilab-checkpoint-'));

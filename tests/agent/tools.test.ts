@@ -23,7 +23,6 @@ const book = makeEncyclopaedia(0);
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('agent: executor', function () {
-  this.timeout(60_000);
   let heard: AbortSignal | undefined;
   const tools = toolRegistry([
     encyclopaediaSearch(book),

@@ -19,7 +19,6 @@ import type { Line } from '../agent/scripted';
 const [IMG, AUD] = [block('image'), block('audio')];
 
 describe('cli: chat', function () {
-  this.timeout(60_000);
   let dir = '';
   let out = '';
   let err = '';

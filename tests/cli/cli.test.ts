@@ -137,7 +137,6 @@ describe('cli', () => {
   });
 
   it('doctor: prints what it found as JSON, for this machine', async function () {
-    this.timeout(120_000);
     const status = await omnilab('doctor', '--json');
     const { healthy, findings } = JSON.parse(out) as { healthy: boolean; findings: Record<string, string>[] };
     assert.equal(status, healthy ? 0 : 1);

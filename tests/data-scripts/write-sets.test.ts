@@ -52,7 +52,6 @@ async function writeAll(out: string, media = true, seed = 3): Promise<boolean[]>
 }
 
 describe('data scripts: sets of records', function () {
-  this.timeout(60_000);
   let folder: string;
   beforeEach(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sets-'))));
   afterEach(() => fs.rmSync(folder, { recursive: true }));

@@ -102,5 +102,5 @@ describe('checkpoint', () => {
       saved.growth < 0.5 * plain.growth,
       `checkpointed ${saved.growth.toFixed(0)} MB, plain ${plain.growth.toFixed(0)} MB`,
     );
-  }).timeout(60000);
+  });
 });

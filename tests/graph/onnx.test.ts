@@ -120,7 +120,7 @@ describe('ONNX round trip', () => {
     for (const cases of casesBySubject().values())
       failures.push(...(await failuresOf('cpu', cases, 1, throughFile('cpu'))));
     assert.deepEqual(failures, []);
-  }).timeout(120000);
+  });
 
   it('fused operations written in the standard ones', async () => {
     for (const op of ['rmsNormalization', 'rotaryEmbedding', 'matMulNf4'])

@@ -55,7 +55,7 @@ function isZombie(pid: number): boolean {
 }
 
 /** Waits until `condition` holds; throws after `limitMs`. */
-export async function until(what: string, condition: () => boolean, limitMs = 20_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, limitMs = 240_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`${what}: not within ${limitMs} ms`);

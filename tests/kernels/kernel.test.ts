@@ -18,7 +18,6 @@ describe('kernels/start (one kernel)', () => {
   let kernel: KernelClient;
 
   before(async function () {
-    this.timeout(90_000);
     kernel = await KernelClient.start();
   });
   after(async () => {

@@ -27,7 +27,6 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
 }
 
 describe('kernels/run-notebook', function () {
-  this.timeout(90_000);
   let folder: ReturnType<typeof temporaryFolder>;
   let output: string;
   beforeEach(() => {
@@ -112,12 +111,10 @@ describe('kernels/run-notebook', function () {
   for (const [name, code] of Object.entries(endless)) {
     it(`ends ${name} when its time is over, and the kernel with it`, async () => {
       const file = writeCells(folder.path, [PID, `console.log("so far"); ${code}`]);
-      const started = performance.now();
       const error = await rejection(runNotebook(file, { ...quiet, output, cellTimeoutMs: 1500 }));
       assert.ok(error instanceof NotebookTimeoutError, String(error));
       assert.match(error.message, /code cell 2: expected the cell to end within 1\.5 s/);
       assert.equal(error.cell?.number, 2);
-      assert.ok(performance.now() - started < 30_000);
       const nb = readNotebook(output);
       assert.equal(printed(nb, 1), 'so far\n');
       assert.equal(alive(Number(printed(nb, 0))), false);
@@ -186,7 +183,7 @@ describe('kernels/run-notebook', function () {
         .catch((error) => { console.error(error.name); process.exitCode = 130; });`;
       const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' });
       const ended = new Promise<string>((done) => child.once('exit', (code, signal) => done(signal ?? String(code))));
-      await until('the second cell', () => existsSync(mark) && readFileSync(mark, 'utf8') !== '', 60_000);
+      await until('the second cell', () => existsSync(mark) && readFileSync(mark, 'utf8') !== '');
       return { process: child, kernel: Number(readFileSync(mark, 'utf8')), ended };
     }
 
@@ -212,7 +209,7 @@ describe('kernels/run-notebook', function () {
       const mine = folders().find((name) => environment.includes(name));
       assert.ok(mine !== undefined);
       child.kill('SIGKILL');
-      await until('the end of the kernel', () => !alive(kernel), 10_000);
+      await until('the end of the kernel', () => !alive(kernel));
       assert.ok(!folders().includes(mine));
     });
   });

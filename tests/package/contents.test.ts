@@ -8,7 +8,6 @@ import type { Consumer } from './consumer';
 const MAX_TARBALL_BYTES = 1_500_000;
 
 describe('package: contents', function () {
-  this.timeout(180_000);
   let consumer: Consumer;
   let files: string[];
 

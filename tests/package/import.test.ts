@@ -44,7 +44,6 @@ function typeProgram(): string {
 }
 
 describe('package: as others use it', function () {
-  this.timeout(240_000);
   let consumer: Consumer;
 
   before(async () => {
@@ -156,7 +155,6 @@ describe('package: as others use it', function () {
 });
 
 describe('package: what an import loads', function () {
-  this.timeout(120_000);
 
   it('only packages that are always there', async () => {
     const program = `

@@ -178,7 +178,6 @@ describe('pipeline: reproduce', () => {
   });
 
   it('runs a notebook on the kernel, with the settings in its environment', async function () {
-    this.timeout(120_000);
     const source = [
       "import { writeFileSync } from 'node:fs';\n",
       "import { currentProfile, currentSeeds, parseProfile } from 'omnilab/pipeline';\n",

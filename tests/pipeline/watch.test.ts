@@ -65,7 +65,6 @@ function figures(shown: readonly Shown[]): Record<string, Curve[]> {
 const steps = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 describe('pipeline: watch', function () {
-  this.timeout(120_000);
   const saved = { ...process.env };
   let root = '';
   let events: RunEvent[] = [];

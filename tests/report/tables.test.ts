@@ -161,7 +161,6 @@ describe('tables', () => {
   });
 
   it('becomes a danfojs data frame and comes back, without a word on the terminal', function () {
-    this.timeout(20_000);
     const index = JSON.stringify(require.resolve('../../lib/report'));
     const table = { columns: ['m', 'x', 'y'], rows: [['a', 1.5, null], ['b', 2, { mean: 3, spread: 1, n: 2 }]] }; // prettier-ignore
     const program = `
@@ -171,7 +170,7 @@ describe('tables', () => {
         sum: frame.groupby(['m']).sum().values.length }));`;
     const run = execFileSync(process.execPath, ['-e', `console.warn = (...a) => console.log(...a);${program}`], {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 300_000,
     });
     assert.deepEqual(JSON.parse(run), {
       shape: [2, 5],

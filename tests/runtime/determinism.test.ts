@@ -12,7 +12,6 @@ import { Random } from '../../lib/nn';
 import { closeDevices, jit } from '../../lib/runtime';
 
 describe('determinism', function () {
-  this.timeout(120_000);
   after(closeDevices);
 
   for (const [rows, width] of [

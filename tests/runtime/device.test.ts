@@ -37,7 +37,8 @@ describe('the cpu device', () => {
     clearInterval(timer);
     const elapsed = performance.now() - start;
     assert.ok(elapsed > 50, `too short to tell: ${elapsed} ms`);
-    assert.ok(ticks > elapsed / 10 / 4, `${ticks} ticks in ${elapsed.toFixed(0)} ms`);
+    // Blocked, it would not tick once; on a busy machine it ticks seldom.
+    assert.ok(ticks >= 3, `${ticks} ticks in ${elapsed.toFixed(0)} ms`);
   });
 
   it('answers several calls at once, each with its own result', async () => {
@@ -132,7 +133,7 @@ describe('the cpu device', () => {
     const script = `
       const { jit, tensor } = require(${JSON.stringify(entry)});
       jit((x) => x.mul(2))(tensor([1, 2, 3])).then(async (y) => console.log(await y.sum().item()));`;
-    const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 20000 });
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 300_000 });
     assert.equal(stdout.trim(), '12');
   });
 });

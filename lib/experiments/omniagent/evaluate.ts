@@ -1,4 +1,5 @@
 /** Evaluating one policy on the 300 samples: losses of the references, answers, what the answers are worth, and media. */
+import { z } from 'zod';
 import { taskMetrics } from '../../eval/agent-tasks';
 import { answerSamples } from '../../eval/answer-samples';
 import type { Answer } from '../../eval/answer-samples';
@@ -13,6 +14,7 @@ import { decodeBlocks } from '../../generate/omni';
 import type { OmniModel } from '../../generate/omni';
 import { concat } from '../../graph/tensor';
 import type { LlamaParams } from '../../models/llama';
+import type { Profile } from '../../pipeline/profile';
 import type { Run } from '../../pipeline/run-result';
 import { vectorShape } from '../../trainers/batches';
 import type { TokenExample } from '../../trainers/batches';
@@ -25,19 +27,31 @@ import {
   shownObjects,
   targetCaption,
 } from '../../world';
-import type { Instruction, Modality } from '../../world';
+import type { Instruction } from '../../world';
 import { fillExamples, loadOmniExamples } from './load';
 import type { Sample } from './samples';
 
-export interface EvaluateOptions {
-  /** Samples of each category that are answered, at most. Those that ACI needs come first. */
-  answers: number;
-  /** Tokens of one turn, at most. */
-  maxNewTokens: number;
-  /** Answers that are generated together. */
-  maxBatch: number;
+const count = z.number().int().min(0);
+export const answersSchema = z.strictObject({
+  /** Samples of each category that are answered (50 are there). Those that ACI needs come first. */
+  answers: count.min(12),
   /** Media that are decoded, by modality. */
-  media: Record<Modality, number>;
+  media: z.strictObject({ image: count, audio: count, video: count }),
+});
+
+/** How much of the evaluation set is answered and decoded. */
+export const answerSizes: Record<Exclude<Profile, 'paper'>, z.infer<typeof answersSchema>> = {
+  smoke: { answers: 12, media: { image: 4, audio: 4, video: 2 } },
+  laptop: { answers: 30, media: { image: 24, audio: 24, video: 6 } },
+  gpu: { answers: 50, media: { image: 150, audio: 150, video: 100 } },
+};
+
+/** Tokens of one turn, at most (references have at most 104 in their longest), and answers that are generated together. */
+export const ANSWER_LIMITS = { maxNewTokens: 160, maxBatch: 32 };
+
+export interface EvaluateOptions extends z.infer<typeof answersSchema> {
+  maxNewTokens: number;
+  maxBatch: number;
   seed: number;
   device?: string;
   message: (text: string) => void;

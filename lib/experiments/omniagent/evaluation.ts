@@ -13,8 +13,7 @@ import { releaseEncoder } from '../../models/joint-encoder';
 import { loadPeft, mergePeft } from '../../models/peft-folder';
 import { defineExperiment } from '../../pipeline/experiment';
 import type { ParentRef } from '../../pipeline/experiment';
-import type { Profile } from '../../pipeline/profile';
-import { evaluate } from './evaluate';
+import { ANSWER_LIMITS, answersSchema, answerSizes, evaluate } from './evaluate';
 import { METHOD_NAMES, METHODS } from './methods';
 import { saveSamples } from './samples';
 
@@ -23,21 +22,13 @@ export const evaluationSchema = z.strictObject({
   method: z.enum(METHOD_NAMES),
   /** Values that replace those of the method's own configuration. */
   training: z.record(z.string(), z.unknown()),
-  /** Samples of each category that are answered (50 are there). */
-  answers: count.min(12),
-  /** Media that are decoded, by modality; and how many seeds decode any. */
-  media: z.strictObject({ image: count, audio: count, video: count }),
+  ...answersSchema.shape,
+  /** How many seeds decode any media. */
   mediaSeeds: count,
   maxNewTokens: count.positive(),
   maxBatch: count.positive(),
 });
 export type EvaluationConfig = z.infer<typeof evaluationSchema>;
-
-const sizes: Record<Exclude<Profile, 'paper'>, Pick<EvaluationConfig, 'answers' | 'media'>> = {
-  smoke: { answers: 12, media: { image: 4, audio: 4, video: 2 } },
-  laptop: { answers: 30, media: { image: 24, audio: 24, video: 6 } },
-  gpu: { answers: 50, media: { image: 150, audio: 150, video: 100 } },
-};
 
 const base: ParentRef[] = [
   { name: 'omniagent/data', seed: 0 },
@@ -54,11 +45,9 @@ export const evaluation = defineExperiment({
   config: (profile) => ({
     method: 'sft' as const,
     training: {},
-    ...sizes[profile === 'paper' ? 'gpu' : profile],
+    ...answerSizes[profile === 'paper' ? 'gpu' : profile],
     mediaSeeds: 1,
-    // References have at most 104 tokens in their longest turn.
-    maxNewTokens: 160,
-    maxBatch: 32,
+    ...ANSWER_LIMITS,
   }),
   async run(ctx) {
     const { method, media, mediaSeeds, answers, maxNewTokens, maxBatch } = ctx.config;

@@ -75,16 +75,26 @@ export const stage2 = defineExperiment({
     /** The adapter that is trained too, if any. */
     lora: loraSchema.nullable(),
     alignWeight: z.number().positive(),
+    /** Of reading the captions from the projected states; 0: the alignment alone, as NExT-GPT. */
+    readWeight: z.number().min(0),
     /** The projectors' learning rate, in units of the adapter's. */
     projectorRate: z.number().positive(),
   }),
   config: (profile) => {
     const { model, outputProjector: projector, stage2: optimizer, sftLora } = profileSizes(profile);
     // NExT-GPT trains the projectors alone; see trainers/stage2-decode.ts for why a small model needs more.
-    return { model, projector, optimizer, lora: { ...sftLora, modulesToSave: [] }, alignWeight: 1, projectorRate: 3 };
+    return {
+      model,
+      projector,
+      optimizer,
+      lora: { ...sftLora, modulesToSave: [] },
+      alignWeight: 1,
+      readWeight: 3,
+      projectorRate: 3,
+    };
   },
   async run(ctx) {
-    const { model, projector, optimizer, lora, alignWeight, projectorRate } = ctx.config;
+    const { model, projector, optimizer, lora, alignWeight, readWeight, projectorRate } = ctx.config;
     const { device, seed } = ctx;
     const data = ctx.parent('omniagent/data');
     const tokenizer = loadTokenizer(data);
@@ -113,6 +123,14 @@ export const stage2 = defineExperiment({
       device,
       alignWeight,
       projectorRate,
+      reading: readWeight
+        ? {
+            weight: readWeight,
+            vocabularies: Object.fromEntries(
+              MODALITIES.map((m) => [m, decoders[m].config.textEncoder.vocabSize]),
+            ) as Record<Modality, number>,
+          }
+        : undefined,
       lora: lora ?? undefined,
       signals: { from: tokenizer.id(SIGNAL_TOKENS[0]), to: tokenizer.id(SIGNAL_TOKENS.at(-1)!) + 1 },
       evaluate: async (parts, step) => {

@@ -1,13 +1,8 @@
 /** Stage 3: instruction tuning of adapter, embeddings, head and projectors; then the whole agent is measured. */
 import { z } from 'zod';
-import { taskFaults, taskMetrics } from '../../eval/agent-tasks';
-import { answerSamples } from '../../eval/answer-samples';
-import { attributeMetrics, mediaAttributes } from '../../eval/media-attributes';
-import type { GeneratedMedium } from '../../eval/media-attributes';
+import { taskFaults } from '../../eval/agent-tasks';
 import { releaseMediaPrograms } from '../../generate/diffusion';
-import { decodeBlocks } from '../../generate/omni';
 import type { OmniModel } from '../../generate/omni';
-import { concat } from '../../graph/tensor';
 import { countElements } from '../../graph/tree';
 import { loadEncoder, releaseEncoder } from '../../models/joint-encoder';
 import { loadOmniAgentParts, saveOmniAgent } from '../../models/omniagent-folder';
@@ -15,7 +10,8 @@ import { mergePeft } from '../../models/peft-folder';
 import { defineExperiment } from '../../pipeline/experiment';
 import { optimizerSchema } from '../../trainers/optimizer';
 import { trainStage3 } from '../../trainers/stage3-sft';
-import { evaluationSet, makeEncyclopaedia, MODALITIES, shownObjects, targetCaption } from '../../world';
+import { makeEncyclopaedia, MODALITIES } from '../../world';
+import { ANSWER_LIMITS, answersSchema, answerSizes, evaluate } from './evaluate';
 import { illustrate } from './illustrate';
 import {
   decoderFolder,
@@ -26,7 +22,6 @@ import {
   measurePerplexities,
 } from './load';
 import { saveSamples } from './samples';
-import type { Sample } from './samples';
 import { loraSchema, modelSchema, profileSizes, worldSchema } from './sizes';
 import { captionTokensOf, decoderParents, textTargets } from './stage2-decode';
 
@@ -49,12 +44,21 @@ export const stage3 = defineExperiment({
     /** Share of the learning rate for the projectors. */
     projectorRate: z.number().positive(),
     world: worldSchema.pick({ places: true, slots: true }),
+    evaluation: answersSchema,
   }),
   config: (profile) => {
     const { model, world, sft: optimizer, sftLora: lora } = profileSizes(profile);
     const { places, slots } = world;
     // NExT-GPT: 2e-4 for the adapter, 2e-5 for the projectors, which start trained. Here they have had minutes, not days.
-    return { model, lora, optimizer, alignWeight: 0.1, projectorRate: 0.5, world: { places, slots } };
+    return {
+      model,
+      lora,
+      optimizer,
+      alignWeight: 0.1,
+      projectorRate: 0.5,
+      world: { places, slots },
+      evaluation: answerSizes[profile === 'paper' ? 'gpu' : profile],
+    };
   },
   async run(ctx) {
     const { model, lora, optimizer, world } = ctx.config;
@@ -149,47 +153,27 @@ export const stage3 = defineExperiment({
       output: { ...output, params: outputProjectors },
       decoders,
     };
-    const after = await measurePerplexities(data, agent.llama.params, model, agent, device);
-    const book = makeEncyclopaedia(seed, world.places);
-    const samples = evaluationSet(book);
-    const answers = await answerSamples(agent, book, samples, { seed, device });
+    const found = await evaluate(data, agent, agent.llama.params, {
+      ...ANSWER_LIMITS,
+      ...ctx.config.evaluation,
+      seed,
+      device,
+      message: (text) => ctx.message(text),
+    });
+    const asked = found.answers.map(({ sample }) => sample);
+    const given = found.answers.map(({ answer }) => answer);
     await ctx.saveJson(
       'answers',
-      samples.map((s, i) => ({ id: s.record.id, prompt: s.prompt, turns: answers[i].turns })),
+      asked.map((s, i) => ({ id: s.record.id, prompt: s.prompt, turns: given[i].turns })),
     );
-
-    await ctx.saveJson('faults', taskFaults(book, samples, answers));
-
-    ctx.message('decoding what was generated');
-    const generated: GeneratedMedium[] = [];
-    const shownSamples: Sample[] = [];
-    for (const modality of MODALITIES) {
-      const blocks = samples.flatMap(({ oracle }, i) => {
-        const block = answers[i].blocks.find((b) => b.modality === modality);
-        return block && oracle.objects && oracle.outputs.includes(modality)
-          ? [{ oracle, embeds: block.embeds, stream: samples[i].record.id }]
-          : [];
-      });
-      if (!blocks.length) continue;
-      const media = await decodeBlocks(agent, modality, concat(blocks.map((b) => b.embeds)), {
-        seed,
-        streams: blocks.map((b) => b.stream),
-        device,
-      });
-      media.forEach((medium, i) => {
-        generated.push({ medium, expected: shownObjects(modality, blocks[i].oracle) });
-        if (i < 12) shownSamples.push({ medium, caption: targetCaption(modality, blocks[i].oracle) });
-      });
-    }
-    await saveSamples(ctx.dir, 'samples', shownSamples);
+    await ctx.saveJson('faults', taskFaults(makeEncyclopaedia(seed, world.places), asked, given));
+    await saveSamples(ctx.dir, 'samples', found.media);
     releaseEncoder(encoder);
     releaseMediaPrograms();
     return {
       parameters: countElements({ ...result.adapter, inputProjector, outputProjectors }),
-      ...after,
+      ...found.metrics,
       'backbone/ppl': before.ppl,
-      ...taskMetrics(book, samples, answers),
-      ...(generated.length ? attributeMetrics(mediaAttributes(generated)) : {}),
     };
   },
 });
