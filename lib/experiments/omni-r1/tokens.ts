@@ -9,6 +9,7 @@ import type { R1Example, R1Row } from '../../models/r1-template';
 import { Random } from '../../nn/random';
 import {
   describeFigure,
+  describePlaces,
   finalAnswer,
   interleavedTrace,
   problemImage,
@@ -61,7 +62,7 @@ export async function trajectoryRows(coder: PictureCoder, samples: readonly R1Sa
 
 /**
  * What the base model learns from: pictures and their descriptions, without a question. Even samples: the picture, then what it
- * shows; odd ones: some of its facts, then a picture.
+ * shows, and where; odd ones: some of its facts, then a picture.
  */
 export async function descriptionExamples(
   coder: PictureCoder,
@@ -74,7 +75,7 @@ export async function descriptionExamples(
   const random = new Random(seed, 'descriptions');
   return samples.map((s, i) => {
     if (i % 2 === 0) {
-      const words = [...tokenizer.encode(describeFigure(s)), layout.eos];
+      const words = [...tokenizer.encode(describePlaces(s)), layout.eos];
       const head = [layout.bos, ...tokens[i]];
       return { ids: [...head, ...words], mask: [...head.map(() => 0), ...words.map(() => 1)] };
     }

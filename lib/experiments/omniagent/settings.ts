@@ -99,6 +99,7 @@ const settings: Record<string, Setting[]> = {
     },
     { what: 'signal tokens, picture / sound / clip', paper: '5 / 4 / 4', source: '[S]', ours: () => '5 / 4 / 4' },
     { what: 'weight of the alignment', paper: '1', source: '[N]', ours: 'alignWeight' },
+    { what: 'weight of reading the captions', paper: '0 (not there)', source: '[N]', ours: 'readWeight' },
     ...optimizer('2e-4', '[N]'),
   ],
   'omniagent/stage3_sft': [

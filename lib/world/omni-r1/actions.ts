@@ -26,14 +26,16 @@ export type Action =
 /** The picture of the state that a text announces, or null where it announces none. */
 export type Predict = (text: string) => Picture | null;
 
-/** `BBOX(0.125,0.5,0.125,0.375)`. */
-export function formatAction(a: Action): string {
-  const list = (...values: (number | string)[]): string => `${a.name}(${values.join(',')})`;
-  if (a.name === 'PRED') return list(a.text);
-  if (a.name === 'MARK') return list(a.x, a.y, a.id);
-  if (a.name === 'LINE') return list(a.x1, a.y1, a.x2, a.y2);
-  return list(a.x, a.y, a.w, a.h);
+/** `0.125,0.5,0.125,0.375`. */
+export function argumentsOf(a: Action): string {
+  if (a.name === 'PRED') return a.text;
+  if (a.name === 'MARK') return [a.x, a.y, a.id].join();
+  if (a.name === 'LINE') return [a.x1, a.y1, a.x2, a.y2].join();
+  return [a.x, a.y, a.w, a.h].join();
 }
+
+/** `BBOX(0.125,0.5,0.125,0.375)`. */
+export const formatAction = (a: Action): string => `${a.name}(${argumentsOf(a)})`;
 
 const PATTERN = /(ZOOM-in|BBOX|MARK|LINE|PRED)\(([^()]*)\)/g;
 const NUMBER = /^\d*\.?\d+$/;

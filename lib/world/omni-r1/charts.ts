@@ -3,7 +3,7 @@
  * a part (BBOX) or mark a place (MARK).
  */
 import type { Picture } from '../../io/media';
-import { executeAction } from './actions';
+import { argumentsOf, executeAction } from './actions';
 import type { Action } from './actions';
 import { Canvas, CELL, CELLS, COLOUR_NAMES, COLOURS, DARK, ground } from './canvas';
 import type { Colour } from './canvas';
@@ -34,10 +34,17 @@ function bars(random: Random, paint: Random): { list: Bar[]; image: Picture; dra
   return {
     list,
     image: canvas.picture,
-    draft: { key: `bars ${facts.join()}`, image: canvas.picture, figure: 'bars', facts, predict: () => null },
+    draft: {
+      key: `bars ${facts.join()}`,
+      image: canvas.picture,
+      figure: 'bars',
+      facts,
+      places: list.map((b, i) => argumentsOf(frame(i, b))),
+      predict: () => null,
+    },
   };
 }
-type BarDraft = Pick<Draft, 'key' | 'image' | 'figure' | 'facts' | 'predict'>;
+type BarDraft = Pick<Draft, 'key' | 'image' | 'figure' | 'facts' | 'places' | 'predict'>;
 
 const frame = (i: number, { value }: Bar): Action => ({
   name: 'BBOX',
@@ -152,6 +159,8 @@ function copyQuarter(from: Picture, to: Picture, k: number): void {
       }
 }
 
+const frameAt = (x: number, y: number): Action => ({ name: 'BBOX', x: at(x), y: at(y), w: at(2), h: at(1) });
+
 /** A line chart in steps, four values two cells wide each. */
 function steps(random: Random, paint: Random): { values: number[]; draft: BarDraft; places: number[][] } {
   const values = Array.from({ length: 4 }, () => 1 + random.int(HIGHEST));
@@ -177,6 +186,7 @@ function steps(random: Random, paint: Random): { values: number[]; draft: BarDra
       image: canvas.picture,
       figure: 'line',
       facts: list.map(String),
+      places: list.map((v, i) => argumentsOf(frameAt(i * 2, 7 - v))),
       predict: () => null,
     },
   };
@@ -186,7 +196,7 @@ function steps(random: Random, paint: Random): { values: number[]; draft: BarDra
 export const lineValue: Generator = (random, paint) => {
   const { values, draft, places } = steps(random, paint);
   const i = random.int(values.length);
-  const actions = places.map(([x, y]): Action => ({ name: 'BBOX', x: at(x), y: at(y), w: at(2), h: at(1) }));
+  const actions = places.map(([x, y]) => frameAt(x, y));
   return {
     ...draft,
     question: `How high is the line at ${i + 1}?<image>`,

@@ -5,7 +5,7 @@ export { CELL, CELLS, COLOUR_NAMES, SIDE } from './canvas';
 export { KINDS, makeR1Sample, omniBenchSamples, r1Sample } from './generate';
 export { judgeStep, NEAR, pictureDistance } from './oracle';
 export type { StepVerdict } from './oracle';
-export { BENCH_COUNTS, describe as describeFigure, UNI_TASKS } from './sample';
+export { BENCH_COUNTS, describe as describeFigure, describePlaces, UNI_TASKS } from './sample';
 export type { R1Sample, Step, UniTask } from './sample';
 export {
   finalAnswer,

@@ -62,6 +62,8 @@ export const findColour: Generator = (random, paint) => {
     answer: asked.colour,
     figure: 'objects',
     facts: inOrder.map(fact),
+    // The extent is always the same.
+    places: inOrder.map((t) => [startFor(t.column) / CELLS, startFor(t.row) / CELLS].join()),
     predict: () => null,
     // The object in other colours, the other parts of the picture, and the picture itself.
     alternatives: () => [

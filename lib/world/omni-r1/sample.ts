@@ -36,6 +36,8 @@ export interface R1Sample {
   answer: string;
   /** What the picture shows, for the base model: facts in the order in which a description says them. */
   facts: string[];
+  /** Where each fact is: what an action that shows it would be given. */
+  places?: string[];
   /** What kind of figure it is; a description begins with it. */
   figure: string;
   /** The pictures that PRED can announce. */
@@ -58,3 +60,7 @@ export type Generator = (random: Random, paint: Random) => Draft;
 /** A description of the picture: all facts, or those chosen. */
 export const describe = ({ figure, facts }: Pick<R1Sample, 'figure' | 'facts'>, chosen = facts): string =>
   `${figure}: ${chosen.join(', ')}.`;
+
+/** A description that says of each fact where it is, too: "bars: red 2(0.125,0.625,0.125,0.25), ...". */
+export const describePlaces = ({ figure, facts, places }: Pick<R1Sample, 'figure' | 'facts' | 'places'>): string =>
+  describe({ figure, facts: facts.map((fact, i) => (places ? `${fact}(${places[i]})` : fact)) });
