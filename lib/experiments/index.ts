@@ -2,8 +2,6 @@
  * All experiments, and the notebooks that show them. Importing this registers the experiments (each module of this folder is
  * imported here for that), so that they can be run by name.
  */
-import type { NotebookEntry } from '../pipeline/notebooks';
-import { METHODS, methodsOf } from './omniagent/methods';
 import './omniagent/ablation';
 import './omniagent/data';
 import './omniagent/epochs';
@@ -34,6 +32,7 @@ import './omni-r1/zero';
 import './omni-r1/zero-perpo';
 
 export { OmniAgentModel } from './agent';
+export { notebooks } from './notebooks';
 export {
   ablationStudy,
   categoryBreakdown,
@@ -104,156 +103,3 @@ export {
   runSeeds,
   watch,
 } from '../pipeline';
-
-const figure = (name: string): string[] => [`${name}.png`, `${name}.svg`];
-const table = (name: string): string[] => ['md', 'csv', 'json'].map((extension) => `tables/${name}.${extension}`);
-
-/** The six trainings of stage 4, and the evaluation of all seven methods. */
-const stage4 = methodsOf('preference', 'reward').map((m) => METHODS[m].experiment);
-const evaluated = ['omniagent/evaluation', ...stage4];
-
-/** What the tables of Omni-R1 rest on. */
-const omniR1 = ['base', 'pesft', 'perpo', 'zero-sft', 'zero-perpo'].map((part) => `omni-r1/${part}`);
-
-/** What `make reproduce` runs, in order. */
-export const notebooks: readonly NotebookEntry[] = [
-  { path: 'notebooks/00_tour.ipynb', needs: [], outputs: [] },
-  {
-    path: 'notebooks/omniagent/stage0.ipynb',
-    needs: ['backbone', 'encoder', 'image', 'audio', 'video'].map((part) => `omniagent/stage0_${part}`),
-    outputs: [...figure('stage0_retrieval'), ...table('stage0_retrieval'), ...table('stage0_decoders')],
-  },
-  {
-    path: 'notebooks/omniagent/stage1_encode.ipynb',
-    needs: ['omniagent/stage1_encode'],
-    outputs: [...figure('stage1_curves'), ...table('stage1_captions')],
-  },
-  {
-    path: 'notebooks/omniagent/stage2_decode.ipynb',
-    needs: ['omniagent/stage2_decode'],
-    outputs: [...figure('stage2_curves'), ...table('stage2_media')],
-  },
-  {
-    path: 'notebooks/omniagent/stage3_sft.ipynb',
-    needs: ['omniagent/stage3_sft'],
-    outputs: [...figure('stage3_curves'), ...figure('stage3_media'), ...table('omniagent')],
-  },
-  {
-    path: 'notebooks/omniagent/stage4_rl.ipynb',
-    needs: ['grpo', 'grpo_plus', 'online_grpo'].map((name) => `omniagent/stage4_${name}`),
-    outputs: [
-      ...['stage4_reward', 'stage4_kl', 'stage4_entropy', 'stage4_sampling_gap'].flatMap(figure),
-      ...table('stage4_rl'),
-      ...table('stage4_stability'),
-    ],
-  },
-  { path: 'notebooks/OmniAgent_Inference.ipynb', needs: ['omniagent/stage3_sft'], outputs: table('inference') },
-  {
-    path: 'notebooks/omniagent/training.ipynb',
-    needs: ['omniagent/stage3_sft', ...stage4],
-    outputs: [
-      ...figure('training_curves'),
-      ...figure('preference_accuracy'),
-      ...figure('training_rewards'),
-      ...table('training'),
-    ],
-  },
-  {
-    path: 'notebooks/omniagent/table1.ipynb',
-    needs: evaluated,
-    outputs: [...figure('rl_comparison'), ...table('table1'), ...table('differences'), ...table('generation')],
-  },
-  {
-    path: 'notebooks/omniagent/table2.ipynb',
-    needs: evaluated,
-    outputs: [...figure('radar_chart'), ...figure('novel_indices_comparison'), ...table('table2'), ...table('indices')],
-  },
-  {
-    path: 'notebooks/omniagent/table3.ipynb',
-    needs: ['omniagent/evaluation', 'omniagent/stage4_simpo', 'omniagent/stage4_mm_dpo'],
-    outputs: [...figure('category_breakdown'), ...table('table3')],
-  },
-  {
-    path: 'notebooks/omniagent/pareto.ipynb',
-    needs: evaluated,
-    outputs: [...figure('pareto'), ...table('rkp')],
-  },
-  {
-    path: 'notebooks/omniagent/related_work.ipynb',
-    needs: ['omniagent/stage3_sft'],
-    outputs: table('related_work'),
-  },
-  {
-    path: 'notebooks/omniagent/ablation.ipynb',
-    needs: ['omniagent/ablation', 'omniagent/mm_dpo_weights', ...evaluated],
-    outputs: [
-      ...figure('ablation_study'),
-      ...figure('mm_dpo_weights'),
-      ...table('ablation'),
-      ...table('mm_dpo_weights'),
-    ],
-  },
-  {
-    path: 'notebooks/omniagent/epochs.ipynb',
-    needs: ['omniagent/epochs'],
-    outputs: [...figure('epochs'), ...table('epochs')],
-  },
-  {
-    path: 'notebooks/omniagent/search.ipynb',
-    needs: ['omniagent/search'],
-    outputs: table('search'),
-    onRequest: true,
-  },
-  {
-    path: 'notebooks/omniagent/claims.ipynb',
-    needs: ['omniagent/epochs', ...evaluated],
-    // Its page shows the figures and tables of these.
-    after: ['training', 'table1', 'table2', 'table3', 'pareto', 'related_work', 'ablation', 'epochs', 'search'].map(
-      (name) => `omniagent/${name}`,
-    ),
-    outputs: ['claims.json', 'index.html', ...table('claims')],
-  },
-  {
-    path: 'notebooks/omni-r1/pesft.ipynb',
-    needs: ['omni-r1/vqgan', 'omni-r1/base', 'omni-r1/pesft'],
-    outputs: [...figure('r1_pesft_curves'), ...table('r1_vqgan'), ...table('r1_pesft'), ...table('r1_pictures')],
-  },
-  {
-    path: 'notebooks/omni-r1/perpo.ipynb',
-    needs: ['omni-r1/pesft', 'omni-r1/perpo'],
-    outputs: [...figure('r1_perpo_reward'), ...figure('r1_perpo_parts'), ...table('r1_perpo')],
-  },
-  {
-    path: 'notebooks/omni-r1/zero.ipynb',
-    needs: ['omni-r1/base', 'omni-r1/zero-data', 'omni-r1/zero-sft', 'omni-r1/zero-perpo'],
-    outputs: [...table('r1_zero_data'), ...table('r1_zero')],
-  },
-  {
-    path: 'notebooks/omni-r1/table2.ipynb',
-    needs: omniR1,
-    outputs: [...figure('r1_table2'), ...table('r1_table2')],
-  },
-  {
-    path: 'notebooks/omni-r1/table4.ipynb',
-    needs: ['omni-r1/zero-sft', 'omni-r1/zero-perpo'],
-    outputs: table('r1_table4'),
-  },
-  {
-    path: 'notebooks/omni-r1/experiments.ipynb',
-    needs: ['omni-r1/pesft', 'omni-r1/rewards', 'omni-r1/zero-perpo'],
-    outputs: [...figure('r1_tau'), ...table('r1_lambda'), ...table('r1_tau'), ...table('r1_zero_steps')],
-  },
-  {
-    path: 'notebooks/omni-r1/open_questions.ipynb',
-    needs: ['omni-r1/pesft', 'omni-r1/rewards', 'omni-r1/zero-sft'],
-    outputs: [...table('r1_variation'), ...table('r1_errors')],
-  },
-  {
-    path: 'notebooks/omni-r1/claims.ipynb',
-    needs: [...omniR1, 'omni-r1/rewards'],
-    after: ['pesft', 'perpo', 'zero', 'table2', 'table4', 'experiments', 'open_questions'].map(
-      (name) => `omni-r1/${name}`,
-    ),
-    outputs: ['claims.json', 'index.html', ...table('r1_claims')],
-  },
-];

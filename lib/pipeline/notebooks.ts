@@ -3,12 +3,17 @@
  */
 import { ArgumentError } from '../errors';
 import { closest } from './closest';
+import type { Profile } from './profile';
+import { seedRequests } from './requests';
+import type { RunRequest } from './requests';
 
 export interface NotebookEntry {
   /** The file, from the project's root: "notebooks/omniagent/table1.ipynb". */
   path: string;
   /** The experiments whose results it shows. */
   needs: readonly string[];
+  /** The runs that its cells ask for, exactly, so that they can be made before it. Default: those of `needs`, with seed 0. */
+  runs?: (profile: Profile, seeds: readonly number[]) => readonly RunRequest[];
   /** Names of notebooks whose outputs it reads. */
   after?: readonly string[];
   /** What it makes, relative to the folder of figures: "training_curves.png", "tables/table1.md". */
@@ -20,6 +25,10 @@ export interface NotebookEntry {
 /** The name of a notebook: its path without the folder "notebooks" and the extension. */
 export const notebookName = (entry: Pick<NotebookEntry, 'path'>): string =>
   entry.path.replace(/^notebooks\//, '').replace(/\.ipynb$/, '');
+
+/** The runs that a notebook asks for. */
+export const requestsOf = (entry: NotebookEntry, profile: Profile, seeds: readonly number[]): readonly RunRequest[] =>
+  entry.runs?.(profile, seeds) ?? seedRequests(entry.needs, [0]);
 
 const within = (name: string, prefix: string): boolean => name === prefix || name.startsWith(prefix + '/');
 

@@ -1,6 +1,7 @@
 /** The runs behind Omni-R1's tables, and the tables: 2, 4, intermediate pictures, tau, variation, Zero against the supervised model. */
 import { paperTable } from '../../report/paper-table';
 import type { Table } from '../../report/table';
+import type { RunRequest } from '../../pipeline/requests';
 import { run } from '../../pipeline/run';
 import type { RunOptions } from '../../pipeline/run';
 import type { Run } from '../../pipeline/run-result';
@@ -30,8 +31,17 @@ const SOURCES: Record<R1Model, { experiment: string; config?: Record<string, unk
   zero_plain: { experiment: 'omni-r1/zero-perpo', config: { imageWeight: 0 }, prefix: 'm/' },
 };
 
-export const r1Run = (model: R1Model, options: R1Options = {}): Promise<Run> =>
-  run(SOURCES[model].experiment, { ...options, config: SOURCES[model].config });
+/** The run that `r1Run` asks for. */
+export const r1Request = (model: R1Model, seed = 0): RunRequest => ({
+  name: SOURCES[model].experiment,
+  seed,
+  config: SOURCES[model].config,
+});
+
+export const r1Run = (model: R1Model, options: R1Options = {}): Promise<Run> => {
+  const { name, ...request } = r1Request(model, options.seed);
+  return run(name, { ...options, ...request });
+};
 
 /** A model's measures, made first where they are missing. */
 export async function r1Measures(model: R1Model, options: R1Options = {}): Promise<R1Measures> {

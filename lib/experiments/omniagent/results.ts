@@ -9,6 +9,7 @@ import type { EvaluatedSample } from '../../eval/evaluated';
 import { indexFigures } from '../../eval/novel-indices';
 import { rewardKlPareto, winRate } from '../../eval/pareto';
 import { perplexities } from '../../eval/perplexity';
+import type { RunRequest } from '../../pipeline/requests';
 import { run } from '../../pipeline/run';
 import type { RunOptions } from '../../pipeline/run';
 import type { Run } from '../../pipeline/run-result';
@@ -83,6 +84,25 @@ export function joinResults(
   return { vocabulary, seeds };
 }
 
+type Changes = Record<string, unknown>;
+
+const DATA: RunRequest = { name: 'omniagent/data', seed: 0 };
+const withSft = (methods: readonly Method[]): Method[] =>
+  METHOD_NAMES.filter((m) => m === 'sft' || methods.includes(m));
+const evaluationsOf = (method: Method, seeds: readonly number[], config: Changes): RunRequest[] =>
+  (method === 'sft' ? [0] : seeds).map((seed) => ({
+    name: 'omniagent/evaluation',
+    seed,
+    config: { ...config, method },
+  }));
+
+/** The runs that `collectResults` asks for. */
+export const resultRequests = (
+  methods: readonly Method[],
+  seeds: readonly number[],
+  config: Changes = {},
+): RunRequest[] => [DATA, ...withSft(methods).flatMap((method) => evaluationsOf(method, seeds, config))];
+
 /** Evaluates (or loads) methods; SFT with seed 0, the others with each seed. `config` replaces values of the evaluation's. */
 export async function collectResults(
   methods: readonly Method[],
@@ -90,20 +110,20 @@ export async function collectResults(
   { config = {}, ...options }: RunOptions = {},
 ): Promise<Results> {
   const parts: Parameters<typeof joinResults>[1] = {};
-  for (const method of METHOD_NAMES.filter((m) => m === 'sft' || methods.includes(m))) {
+  for (const method of withSft(methods)) {
     parts[method] = [];
-    for (const seed of method === 'sft' ? [0] : seeds) {
-      const made = await run('omniagent/evaluation', { ...options, seed, config: { ...config, method } });
+    for (const request of evaluationsOf(method, seeds, config)) {
+      const made = await run(request.name, { ...options, ...request });
       const numbers = Object.entries(made.metrics).filter((e): e is [string, number] => typeof e[1] === 'number');
       parts[method].push({
-        seed,
+        seed: request.seed,
         run: made,
         samples: await made.loadJson<EvaluatedSample[]>('samples'),
         metrics: Object.fromEntries(numbers),
       });
     }
   }
-  const data = await run('omniagent/data', { profile: options.profile, seed: 0 });
+  const data = await run(DATA.name, { profile: options.profile, seed: DATA.seed });
   return joinResults(data.metric('vocabulary'), parts);
 }
 
