@@ -1,7 +1,8 @@
-# OmniLab: `make help` lists the targets. Variables: PROFILE=smoke|laptop|gpu|paper  ONLY=<experiment>  SEEDS=<n>  DEVICE=cpu|webgpu|cuda:0
+# OmniLab: `make help` lists the targets. Variables: PROFILE=smoke|laptop|gpu|paper  ONLY=<experiment>  SEEDS=<n>  JOBS=<n>  DEVICE=cpu|webgpu|cuda:0
 PROFILE ?= laptop
 ONLY ?=
 SEEDS ?=
+JOBS ?=
 DEVICE ?= cpu
 NODE ?= node
 OMNILAB = $(NODE) dist/lib/cli/main.js
@@ -37,7 +38,7 @@ setup: build ## Install the packages (npm only) and compile
 	@echo "set up: try 'make doctor', 'make reproduce' or 'make notebook'"
 
 reproduce: build ## Train, evaluate and draw everything (PROFILE=smoke for a few minutes' version)
-	@$(OMNILAB) reproduce --profile $(PROFILE) --device $(DEVICE) $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS))
+	@$(OMNILAB) reproduce --profile $(PROFILE) --device $(DEVICE) $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS))
 
 smoke: ## reproduce with PROFILE=smoke
 	@$(MAKE) --no-print-directory reproduce PROFILE=smoke

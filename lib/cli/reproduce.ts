@@ -1,5 +1,7 @@
 /** `omnilab reproduce` */
+import * as path from 'node:path';
 import { notebooks } from '../experiments';
+import { defaultJobs } from '../pipeline/jobs';
 import { selectNotebooks } from '../pipeline/notebooks';
 import { parseProfile } from '../pipeline/profile';
 import { reproduce } from '../pipeline/reproduce';
@@ -12,6 +14,7 @@ export interface ReproduceCommandOptions {
   device: string;
   only?: string;
   seeds?: number;
+  jobs?: number;
   cellTimeout?: number;
   json?: boolean;
 }
@@ -28,6 +31,7 @@ export async function reproduceCommand(options: ReproduceCommandOptions, termina
         device: options.device,
         seeds: options.seeds,
         only: options.only,
+        jobs: { count: options.jobs ?? defaultJobs(options.device), worker: path.join(__dirname, 'run-worker.js') },
         cellTimeoutMs: options.cellTimeout === undefined ? undefined : options.cellTimeout * 1000,
         quiet: options.json,
         print: (line) => (options.json ? terminal.err : terminal.out)(line + '\n'),

@@ -1,10 +1,14 @@
 /** The graph of experiments: definitions, identities, runs that resume. */
 export type { Checkpoint, Json } from './checkpoint';
 export type { Context } from './context';
+export { duration } from './duration';
 export { defineExperiment, getExperiment, listExperiments, registerExperiment } from './experiment';
 export type { Experiment, ExperimentSpec, ParentRef } from './experiment';
 export { plan } from './identity';
 export type { Plan } from './identity';
+export { serveJob } from './job-worker';
+export { defaultJobs } from './jobs';
+export type { JobResult } from './jobs';
 export type { Manifest, Metrics } from './manifest';
 export type { LogRow } from './metrics-log';
 export { notebookName, requestsOf, selectNotebooks } from './notebooks';
@@ -14,7 +18,7 @@ export { DEFAULT_SEEDS, parseProfile, PROFILES } from './profile';
 export type { Profile } from './profile';
 export { setDefaultProgress, showOn } from './progress';
 export type { OnProgress, ProgressBar, RunDisplay, RunEvent } from './progress';
-export { duration, reproduce } from './reproduce';
+export { reproduce } from './reproduce';
 export type { NotebookResult, NotebookRunner, Reproduction, ReproduceOptions } from './reproduce';
 export { seedRequests } from './requests';
 export type { RunRequest } from './requests';

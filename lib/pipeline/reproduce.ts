@@ -5,11 +5,14 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { ArgumentError, CancelledError, OmniError } from '../errors';
-import { notebookName, selectNotebooks } from './notebooks';
+import { duration } from './duration';
+import { makeAhead } from './jobs';
+import type { JobResult } from './jobs';
+import { notebookName, requestsOf, selectNotebooks } from './notebooks';
 import type { NotebookEntry } from './notebooks';
 import { figuresDir, projectRoot, runsDir } from './paths';
 import { DEFAULT_SEEDS, parseProfile } from './profile';
-import { checkStamp, executedPath, hashOutputs, inputsHash, removeStamp, writeStamp } from './stamp';
+import { checkStamp, executedPath, hashOutputs, inputsHash, removeStamp, staleNotebooks, writeStamp } from './stamp';
 import type { Stamp, StampSettings } from './stamp';
 
 /** The headless client of kernels/, as far as it is needed here. Rejects if a cell fails, or the signal is aborted. */
@@ -34,6 +37,11 @@ export interface ReproduceOptions {
   seeds?: number;
   /** A notebook or experiment, or the first words of its name. */
   only?: string;
+  /**
+   * Make the runs that the notebooks ask for before them, so many at a time, each in a process that runs this compiled
+   * file (see job.ts). Default, and with a count of 1: the notebooks make them, one after the other.
+   */
+  jobs?: { count: number; worker: string };
   signal?: AbortSignal;
   /** Longest time for one cell; default: none. */
   cellTimeoutMs?: number;
@@ -62,6 +70,8 @@ export interface Reproduction {
   profile: string;
   figures: string;
   seconds: number;
+  /** Those made before the notebooks; empty without `jobs`. */
+  runs: JobResult[];
   notebooks: NotebookResult[];
 }
 
@@ -84,6 +94,8 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
   };
   const print = options.print ?? (() => undefined);
   const chosen = selectNotebooks(options.notebooks, options.only);
+  const runs =
+    options.jobs && options.jobs.count > 1 ? await ahead(chosen, settings, options.jobs, options, print) : [];
   const results: NotebookResult[] = [];
   const made = new Map<string, Stamp>();
   for (const [i, entry] of chosen.entries()) {
@@ -102,10 +114,25 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
     profile,
     figures: settings.figures,
     seconds: (performance.now() - began) / 1000,
+    runs,
     notebooks: results,
   };
   for (const line of summary(reproduction)) print(line);
   return reproduction;
+}
+
+/** Makes the runs of the notebooks that have to be run. A run that fails here is tried again by its notebook, which reports it. */
+async function ahead(
+  chosen: readonly NotebookEntry[],
+  settings: StampSettings,
+  { count, worker }: NonNullable<ReproduceOptions['jobs']>,
+  { quiet, signal }: ReproduceOptions,
+  print: (line: string) => void,
+): Promise<JobResult[]> {
+  const { profile, device } = settings;
+  const seeds = Array.from({ length: settings.seeds }, (_, seed) => seed);
+  const requests = (await staleNotebooks(chosen, settings)).flatMap((entry) => requestsOf(entry, profile, seeds));
+  return makeAhead({ requests, profile, device, jobs: count, worker, print, quiet, signal });
 }
 
 const empty = (name: string, status: NotebookResult['status'], error?: string): NotebookResult => ({
@@ -172,16 +199,6 @@ async function one(
     print(`${title}: failed\n${text}`);
     return { ...empty(name, 'failed', text), seconds: seconds() };
   }
-}
-
-/** 75 -> "1 min 15 s". */
-export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  const minutes = Math.floor(whole / 60) % 60;
-  return [whole >= 3600 ? `${Math.floor(whole / 3600)} h` : '', `${minutes} min`, whole < 3600 ? `${whole % 60} s` : '']
-    .filter(Boolean)
-    .join(' ');
 }
 
 const STATUS_TEXT: Record<NotebookResult['status'], string> = {

@@ -115,6 +115,27 @@ export async function checkStamp(
   return stamp;
 }
 
+/**
+ * The notebooks that are not up to date as things stand, and those that follow one that is not (which may turn out to
+ * be made again as it was). Those that cannot be looked at are left out: running them will tell why.
+ */
+export async function staleNotebooks(
+  entries: readonly NotebookEntry[],
+  settings: StampSettings,
+): Promise<NotebookEntry[]> {
+  const current = new Map<string, Stamp>();
+  const stale: NotebookEntry[] = [];
+  for (const entry of entries)
+    try {
+      const stamp = await checkStamp(entry, settings, await inputsHash(entry, settings, current));
+      if (typeof stamp === 'string') stale.push(entry);
+      else current.set(notebookName(entry), stamp);
+    } catch {
+      continue;
+    }
+  return stale;
+}
+
 /** Stamps a notebook that has just been run. */
 export async function writeStamp(
   entry: NotebookEntry,

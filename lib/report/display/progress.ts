@@ -3,8 +3,8 @@
  * in a terminal, and a line now and then where the output is a file.
  */
 import { createRequire } from 'node:module';
-import { ArgumentError } from '../../errors';
 import { notebook, updatingDisplay } from './hook';
+import { ProgressCount } from './progress-count';
 import { progressHtml, progressLine, progressLog, type ProgressInfo, type ProgressState } from './progress-text';
 
 export interface ProgressOptions {
@@ -30,12 +30,8 @@ export interface Progress {
   fail(error: unknown): void;
 }
 
-/** Milliseconds between two redraws. */
-const redraw = 200;
 /** In a log: a line at every tenth, and at least one in this many milliseconds. */
 const logSilence = 30_000;
-/** Milliseconds of the past that the rate is measured over. */
-const rateWindow = 10_000;
 
 /** How each kind of output shows a state. `last` is true for the closing one. */
 type Renderer = (state: ProgressState, last: boolean) => void;
@@ -105,57 +101,17 @@ function logRenderer(stream: NodeJS.WriteStream, now: () => number): Renderer {
  */
 export function progress(options: ProgressOptions): Progress {
   const { total, label, unit = 'steps', initial = 0, now = () => performance.now(), stream = process.stderr } = options;
-  const check = (name: string, value: number) => {
-    if (!(Number.isFinite(value) && value >= 0)) {
-      throw new ArgumentError(
-        `progress "${label}"`,
-        `expected ${name} of 0 or more, got ${value}`,
-        'count units of work',
-      );
-    }
-  };
-  check('total', total);
-  check('initial', initial);
+  const count = new ProgressCount({ total, label, unit, initial, now });
+  const { state } = count;
   const hook = notebook();
   const render = hook ? notebookRenderer(hook) : stream.isTTY ? terminalRenderer(stream) : logRenderer(stream, now);
-  const start = now();
-  const state: ProgressState = {
-    label,
-    unit,
-    total,
-    done: initial,
-    initial,
-    elapsed: 0,
-    rate: null,
-    info: {},
-    status: 'running',
-  };
-  /** Times and counts of the last seconds, oldest first. */
-  const past = [{ at: start, done: initial }];
-  let drawn = start;
   const finish = (status: 'done' | 'failed') => {
-    if (state.status !== 'running') return;
-    state.status = status;
-    state.elapsed = (now() - start) / 1000;
-    render(state, true);
+    if (count.finish(status)) render(state, true);
   };
   render(state, false);
   return {
     update(done, info) {
-      check('the count', done);
-      if (state.status !== 'running') return;
-      state.done = done;
-      if (info) state.info = { ...info };
-      const at = now();
-      // Samples are kept at the pace of redraws; one per step would make 100,000 of them.
-      if (at - drawn < redraw) return;
-      drawn = at;
-      past.push({ at, done });
-      while (past.length > 2 && at - past[1].at >= rateWindow) past.shift();
-      const seconds = (at - past[0].at) / 1000;
-      state.elapsed = (at - start) / 1000;
-      state.rate = seconds > 0 && done > past[0].done ? (done - past[0].done) / seconds : state.rate;
-      render(state, false);
+      if (count.update(done, info)) render(state, false);
     },
     done(info) {
       if (info) state.info = { ...info };
