@@ -23,7 +23,8 @@ export interface JobLine {
 export interface JobsDisplay {
   begin(label: string): JobLine;
   print(text: string): void;
-  close(): void;
+  /** Takes the lines away, at the end or before somebody else prints; the next event brings them back. */
+  clear(): void;
 }
 
 export interface JobsDisplayOptions {
@@ -44,7 +45,7 @@ export function jobsDisplay(options: JobsDisplayOptions): JobsDisplay {
   const print = (text: string): void => (status ? status.print(() => options.print(text)) : options.print(text));
   return {
     print,
-    close: () => status?.close(),
+    clear: () => status?.set([]),
     begin(label) {
       const key = Symbol(label);
       let counted: { count: ProgressCount; experiment: string } | undefined;

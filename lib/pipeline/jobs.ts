@@ -115,11 +115,15 @@ export async function makeAhead(options: JobsOptions): Promise<JobResult[]> {
     note(p, 'skipped', 0, error);
     display.print(`${titles.get(keyOf(p))}: skipped (${error})`);
   };
+  // The command tells that it is stopping.
+  const clear = (): void => display.clear();
+  signal?.addEventListener('abort', clear);
   try {
     const outcomes = await schedule(missing, { jobs, signal }, make, skip);
     for (const p of missing) if (!results.has(keyOf(p))) note(p, outcomes.get(keyOf(p))!, 0);
   } finally {
-    display.close();
+    signal?.removeEventListener('abort', clear);
+    clear();
   }
   return missing.map((p) => results.get(keyOf(p))!);
 }

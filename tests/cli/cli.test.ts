@@ -54,6 +54,7 @@ describe('cli', () => {
       [['reproduce', '--profil', 'smoke'], /unknown option '--profil'/],
       [['reproduce', '--profile', 'huge'], /smoke, laptop, gpu, paper/],
       [['reproduce', '--seeds', '0'], /whole number of 1 or more/],
+      [['reproduce', '--jobs', '0'], /whole number of 1 or more/],
       [['reproduce', '--only', 'no/such'], /no notebook or experiment "no\/such"/],
       [['run', 'toy/fitt'], /no experiment "toy\/fitt"\nhelp: the closest names are toy\/fit/],
       [['run', 'toy/fit', '--set', 'rate=fast'], /configuration of toy\/fit: rate: /],

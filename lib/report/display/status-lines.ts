@@ -22,11 +22,6 @@ export class StatusLines {
     this.stream.write(this.text());
   }
 
-  /** Takes the lines away for good. */
-  close(): void {
-    this.set([]);
-  }
-
   /** Up to the first of the lines, and all below cleared. */
   private erase(): string {
     return this.lines.length ? `\x1b[${this.lines.length}A\r\x1b[J` : '';
