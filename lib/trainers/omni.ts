@@ -241,10 +241,12 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
       const batch: OmniStepBatch = omniBatch(examples, o.batch);
       if (o.diffusion) batch.denoise = denoiseBatches(o.diffusion, examples, rng.stream('noise').stream(i));
       const out = await step(trained, adam, o.base, o.frozen, decoders, batch, scalars, slower);
-      return {
-        state: { trained: out.trained, adam: out.adam },
-        metrics: { ...(await readMetrics(out.metrics)), learning_rate: learningRate },
-      };
+      const metrics = await readMetrics(out.metrics);
+      // A batch without blocks of a modality says nothing of it.
+      for (const m of MODALITIES)
+        if (!examples.some((e) => e.blocks.some((b) => b.modality === m)))
+          for (const name of ['align', 'read', 'diffusion']) delete metrics[`${name}/${m}`];
+      return { state: { trained: out.trained, adam: out.adam }, metrics: { ...metrics, learning_rate: learningRate } };
     },
   });
   step.release();

@@ -6,7 +6,8 @@
  * (`signals`); frozen at their random start they would ask the caption nothing. 2. With `lora` an adapter is trained as well:
  * a small language model's states at a new token hold nothing of the text before it, and no projector can find what is
  * not there. 3. Where the examples' masks say so, the caption is given and only the signals are learned to be written. 4. With
- * `reading` the captions' words are read from the projected states too (trainers/omni.ts).
+ * `reading` the captions' words are read from the projected states too (trainers/omni.ts). 5. Examples without blocks (documents) may
+ * be among them: an adapter that learns captions alone forgets the language (cross-entropy of held-out documents .41 before, 3.2 after).
  */
 import { outputProjectorsInit } from '../models/omniagent';
 import type { OutputProjectorsConfig, OutputProjectorsParams } from '../models/omniagent';

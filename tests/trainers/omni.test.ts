@@ -125,6 +125,36 @@ describe('trainers: stages 1 to 3', () => {
     assert.ok(Object.keys(await toHost(outputProjectors)).length > 60);
   });
 
+  it('stage 2 reads the captions from what is projected: the first loss is that of a guess, the last nearly none', async () => {
+    const train = async (weight: number) => {
+      const context = memoryContext();
+      await trainStage2(context, {
+        model,
+        base,
+        outputConfig: outputs,
+        targets: targets as TextTargets,
+        optimizer,
+        examples: examples.map((e) => ({ ...e, media: [] })),
+        batch: { shape, captionTokens },
+        seed: 1,
+        signals: { from: 20, to: 33 },
+        reading: { weight, vocabularies: { image: 12, audio: 12, video: 12 } },
+      });
+      return context.rows.map((r) => r.metrics);
+    };
+    const logged = await train(1);
+    for (const m of MODALITIES) {
+      const read = logged.map((row) => row[`read/${m}`]);
+      assert.ok(Math.abs(read[0] - Math.log(12)) < 1, `${m} begins at ${read[0]}`);
+      assert.ok(read.at(-1)! < 0.5, `${m} ends at ${read.at(-1)}`);
+    }
+    const parts = ['ce_loss', ...MODALITIES.flatMap((m) => [`align/${m}`, `read/${m}`])];
+    for (const { loss, ...row } of [logged[0], logged.at(-1)!])
+      assert.ok(Math.abs(parts.reduce((sum, part) => sum + row[part], 0) - loss) < 1e-4 * loss);
+    // Without weight nothing is read.
+    assert.ok(!('read/image' in (await train(0))[0]));
+  });
+
   it('stage 2 can learn through the frozen decoders: the projector gives what the denoiser needs', async () => {
     const context = memoryContext();
     // A denoiser that knows nothing but its context: it predicts the sample, which the caption alone decides.

@@ -75,7 +75,7 @@ export async function descriptionExamples(
   const random = new Random(seed, 'descriptions');
   return samples.map((s, i) => {
     if (i % 2 === 0) {
-      const words = [...tokenizer.encode(describePlaces(s)), layout.eos];
+      const words = [...tokenizer.encode(describePlaces(s, random.stream(i))), layout.eos];
       const head = [layout.bos, ...tokens[i]];
       return { ids: [...head, ...words], mask: [...head.map(() => 0), ...words.map(() => 1)] };
     }

@@ -121,7 +121,7 @@ const laptop: Sizes = {
   inputProjector: { width: 128, heads: 4, hidden: 512, layers: 3 },
   outputProjector: { width: 128, heads: 4, hidden: 512, encoderLayers: 1, decoderLayers: 2, unfold: 4 },
   stage1: optimizer({ learningRate: 2e-3, batchSize: 16, steps: 1200, checkpointEvery: 100 }),
-  stage2: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 900, checkpointEvery: 100 }),
+  stage2: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 1000, checkpointEvery: 100 }),
   sft: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 600, checkpointEvery: 100 }),
   sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
   preference: optimizer({ learningRate: 2e-4, batchSize: 8, steps: 200, warmupRatio: 0.1, checkpointEvery: 50 }),

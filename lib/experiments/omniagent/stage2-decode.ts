@@ -16,6 +16,7 @@ import { trainStage2 } from '../../trainers/stage2-decode';
 import { MODALITIES, SIGNALS, SIGNAL_TOKENS } from '../../world';
 import type { Modality } from '../../world';
 import { decoderFolder, loadBackbone, loadDecoders, loadOmniExamples, loadTokenizer } from './load';
+import { unpackExamples } from './examples';
 import { illustrate } from './illustrate';
 import { loraSchema, modelSchema, outputSizesSchema, profileSizes } from './sizes';
 
@@ -77,6 +78,8 @@ export const stage2 = defineExperiment({
     alignWeight: z.number().positive(),
     /** Of reading the captions from the projected states; 0: the alignment alone, as NExT-GPT. */
     readWeight: z.number().min(0),
+    /** Documents of the backbone's corpus that are trained on beside each caption: without, the adapter forgets the language. */
+    replay: z.number().min(0),
     /** The projectors' learning rate, in units of the adapter's. */
     projectorRate: z.number().positive(),
   }),
@@ -90,18 +93,24 @@ export const stage2 = defineExperiment({
       lora: { ...sftLora, modulesToSave: [] },
       alignWeight: 1,
       readWeight: 3,
+      replay: 0.25,
       projectorRate: 3,
     };
   },
   async run(ctx) {
-    const { model, projector, optimizer, lora, alignWeight, readWeight, projectorRate } = ctx.config;
+    const { model, projector, optimizer, lora, alignWeight, readWeight, replay, projectorRate } = ctx.config;
     const { device, seed } = ctx;
     const data = ctx.parent('omniagent/data');
     const tokenizer = loadTokenizer(data);
     const base = await loadBackbone(ctx.parent('omniagent/stage0_backbone'), model);
     const decoders = await loadDecoders((name) => ctx.parent(name));
     const outputConfig = outputConfigOf(projector, model.width, decoders);
-    const { examples } = await loadOmniExamples(data, 'decoding');
+    const captions = (await loadOmniExamples(data, 'decoding')).examples;
+    const documents = unpackExamples('corpus', await data.load('corpus')).slice(
+      0,
+      Math.round(replay * captions.length),
+    );
+    const examples = [...captions, ...documents.map((d) => ({ ...d, media: [], blocks: [] }))];
     const held = (await loadOmniExamples(data, 'decoding_test')).examples;
     const few = held.slice(0, 3);
     const batch = {

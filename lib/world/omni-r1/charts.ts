@@ -64,7 +64,7 @@ export const barValue: Generator = (random, paint) => {
   return {
     ...draft,
     question: `How high is ${asked.colour}?<image>`,
-    steps: [{ action: actions[i], image: executeAction(image, actions[i]), says }],
+    steps: [{ action: actions[i], image: executeAction(image, actions[i]), of: asked.colour, says }],
     answer: String(asked.value),
     alternatives: () => [...actions.filter((_, k) => k !== i).map((a) => executeAction(image, a)), image],
   };
@@ -80,6 +80,7 @@ export const barSum: Generator = (random, paint) => {
     steps.push({
       action,
       image: executeAction(steps.at(-1)?.image ?? image, action),
+      of: list[i].colour,
       says: `bars: ${draft.facts[i]}.`,
     });
   }
@@ -201,7 +202,12 @@ export const lineValue: Generator = (random, paint) => {
     ...draft,
     question: `How high is the line at ${i + 1}?<image>`,
     steps: [
-      { action: actions[i], image: executeAction(draft.image, actions[i]), says: `line: ${i + 1} is ${values[i]}.` },
+      {
+        action: actions[i],
+        image: executeAction(draft.image, actions[i]),
+        of: String(i + 1),
+        says: `line: ${i + 1} is ${values[i]}.`,
+      },
     ],
     answer: String(values[i]),
     alternatives: () => [...actions.filter((_, k) => k !== i).map((a) => executeAction(draft.image, a)), draft.image],

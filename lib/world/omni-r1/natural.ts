@@ -58,7 +58,7 @@ export const findColour: Generator = (random, paint) => {
     key: `find ${inOrder.map((t) => `${t.colour} ${t.shape} ${t.column} ${t.row}`).join()}`,
     question: `What colour is the ${target}?<image>`,
     image,
-    steps: [{ action, image: executeAction(image, action), says: `objects: ${fact(asked)}.` }],
+    steps: [{ action, image: executeAction(image, action), of: target, says: `objects: ${fact(asked)}.` }],
     answer: asked.colour,
     figure: 'objects',
     facts: inOrder.map(fact),

@@ -18,6 +18,8 @@ export const BENCH_COUNTS: Record<UniTask, number> = {
 export interface Step {
   action: Action;
   image: Picture;
+  /** What a frame or an enlargement is of, as the question names it. */
+  of?: string;
   /** The step in words alone, as Zero's chains have it; a description in the language of captions. */
   says: string;
 }
@@ -61,6 +63,15 @@ export type Generator = (random: Random, paint: Random) => Draft;
 export const describe = ({ figure, facts }: Pick<R1Sample, 'figure' | 'facts'>, chosen = facts): string =>
   `${figure}: ${chosen.join(', ')}.`;
 
-/** A description that says of each fact where it is, too: "bars: red 2(0.125,0.625,0.125,0.25), ...". */
-export const describePlaces = ({ figure, facts, places }: Pick<R1Sample, 'figure' | 'facts' | 'places'>): string =>
-  describe({ figure, facts: facts.map((fact, i) => (places ? `${fact}(${places[i]})` : fact)) });
+/**
+ * A description that says of each fact where it is, too: "bars: red 2(0.125,0.625,0.125,0.25), ...". In any order: then the words alone tell
+ * what a place is asked of, as they do in questions.
+ */
+export const describePlaces = (
+  { figure, facts, places }: Pick<R1Sample, 'figure' | 'facts' | 'places'>,
+  random: Random,
+): string =>
+  describe({
+    figure,
+    facts: places ? random.permutation(facts.length).map((i) => `${facts[i]}(${places[i]})`) : facts,
+  });

@@ -3,8 +3,7 @@
  * JSON Lines format (Zebra-CoT's names).
  */
 import { formatAction } from './actions';
-import type { Action } from './actions';
-import type { R1Sample } from './sample';
+import type { R1Sample, Step } from './sample';
 
 /** Where the picture under `key` stands in a text, as the released data has it. */
 export const imagePlaceholder = (key: string): string => `<image_start>[${key}]<image_end>`;
@@ -15,9 +14,10 @@ export const reasoningImage = (i: number): string => `reasoning_image_${i}`;
  * What is said before an action. In the laptop's vocabulary, where a coordinate is one token, words and action together have as many
  * tokens for all actions: pictures then follow each other at one distance, which a small model learns soonest.
  */
-function reason(action: Action): string {
-  if (action.name === 'ZOOM-in') return 'look closer';
-  if (action.name === 'BBOX') return 'this is the one';
+function reason({ action, of }: Step): string {
+  if (action.name === 'ZOOM-in') return `the ${of}`;
+  // A number is a token more than a colour, for the space before it.
+  if (action.name === 'BBOX') return /^\d/.test(of!) ? `this is ${of}` : `${of} is the one`;
   if (action.name === 'LINE') return 'draw a helping line';
   if (action.name === 'MARK') return 'this is the one to mark';
   return action.name === 'PRED' && action.text.includes(' ')
@@ -29,8 +29,8 @@ function reason(action: Action): string {
 export const interleavedTrace = (sample: R1Sample): string =>
   sample.steps
     .map(
-      ({ action }, i) =>
-        `\nTHOUGHT ${i + 1}: ${reason(action)} ${formatAction(action)}${imagePlaceholder(reasoningImage(i + 1))}`,
+      (step, i) =>
+        `\nTHOUGHT ${i + 1}: ${reason(step)} ${formatAction(step.action)}${imagePlaceholder(reasoningImage(i + 1))}`,
     )
     .join('');
 
