@@ -82,18 +82,18 @@ const smoke: Sizes = {
   pretrain: optimizer({
     learningRate: 1.5e-3,
     batchSize: 8,
-    steps: 300,
+    steps: 200,
     weightDecay: 0.1,
     betas: [0.9, 0.95],
     checkpointEvery: 50,
   }),
   inputProjector: { width: 64, heads: 4, hidden: 256, layers: 2 },
   outputProjector: { width: 64, heads: 4, hidden: 256, encoderLayers: 1, decoderLayers: 1, unfold: 4 },
-  stage1: optimizer({ learningRate: 3e-3, batchSize: 16, steps: 100, checkpointEvery: 50 }),
-  stage2: optimizer({ learningRate: 1.5e-3, batchSize: 8, steps: 80, checkpointEvery: 50 }),
-  sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 200, checkpointEvery: 50 }),
+  stage1: optimizer({ learningRate: 3e-3, batchSize: 16, steps: 60, checkpointEvery: 50 }),
+  stage2: optimizer({ learningRate: 1.5e-3, batchSize: 8, steps: 60, checkpointEvery: 50 }),
+  sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 120, checkpointEvery: 50 }),
   sftLora: { rank: 16, alpha: 32, targets, modulesToSave },
-  preference: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 60, warmupRatio: 0.1, checkpointEvery: 20 }),
+  preference: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 36, warmupRatio: 0.1, checkpointEvery: 20 }),
   preferenceLora: { rank: 16, alpha: 32, targets, modulesToSave: [] },
 };
 
