@@ -37,6 +37,8 @@ export interface RunNotebookOptions {
   parameters?: Readonly<Record<string, ParameterValue>>;
   /** Receives every message with output, as the Jupyter protocol has it. Default: shown on the terminal. */
   onOutput?: (type: string, content: Record<string, unknown>, cell: CellPlace) => void;
+  /** Where output is shown, if there is no `onOutput`. Default: the terminal. */
+  out?: { write(text: string): unknown };
   onCell?: (event: CellEvent) => void;
   /** Interrupts the running cell, keeps the outputs so far and rejects with CancelledError. */
   signal?: AbortSignal;
@@ -107,7 +109,7 @@ async function runCells(
   options: RunNotebookOptions,
 ): Promise<NotebookRun['cells']> {
   const collector = new OutputCollector();
-  const terminal = options.onOutput ? null : new TerminalOutput();
+  const terminal = options.onOutput ? null : new TerminalOutput(options.out, options.out);
   const done: NotebookRun['cells'] = [];
   const toRun = nb.cells
     .map((cell, index) => ({ cell, index }))

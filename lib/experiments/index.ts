@@ -36,6 +36,7 @@ export { notebooks } from './notebooks';
 export {
   ablationStudy,
   categoryBreakdown,
+  epochComparison,
   novelIndicesComparison,
   paretoPlot,
   radarChart,

@@ -24,6 +24,8 @@ export type NotebookRunner = (
     signal?: AbortSignal;
     cellTimeoutMs?: number;
     onOutput?: () => void;
+    /** Where output is shown. */
+    out?: { write(text: string): unknown };
   },
 ) => Promise<unknown>;
 
@@ -96,18 +98,14 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
   const chosen = selectNotebooks(options.notebooks, options.only);
   const runs =
     options.jobs && options.jobs.count > 1 ? await ahead(chosen, settings, options.jobs, options, print) : [];
-  const results: NotebookResult[] = [];
   const made = new Map<string, Stamp>();
-  for (const [i, entry] of chosen.entries()) {
+  const results = await pooled(chosen, options.jobs?.count ?? 1, (entry, i) => {
     const name = notebookName(entry);
     const lost = entry.after?.find((before) => !made.has(before));
-    const result = options.signal?.aborted
-      ? empty(name, 'cancelled')
-      : lost
-        ? empty(name, 'skipped', `${lost} is not made`)
-        : await one(entry, `[${i + 1}/${chosen.length}] ${name}`, settings, made, options, print);
-    results.push(result);
-  }
+    if (options.signal?.aborted) return Promise.resolve(empty(name, 'cancelled'));
+    if (lost) return Promise.resolve(empty(name, 'skipped', `${lost} is not made`));
+    return one(entry, `[${i + 1}/${chosen.length}] ${name}`, settings, made, options, print);
+  });
   const all = (...states: NotebookResult['status'][]) => results.every((r) => states.includes(r.status));
   const reproduction: Reproduction = {
     status: all('made', 'current') ? 'ok' : results.some((r) => r.status === 'cancelled') ? 'cancelled' : 'failed',
@@ -119,6 +117,38 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
   };
   for (const line of summary(reproduction)) print(line);
   return reproduction;
+}
+
+/**
+ * Calls `work` for the notebooks, in order and at most `count` at once: each after those whose outputs it reads or also writes
+ * (both papers' claims are in one file). Returns the results in order.
+ */
+async function pooled(
+  chosen: readonly NotebookEntry[],
+  count: number,
+  work: (entry: NotebookEntry, i: number) => Promise<NotebookResult>,
+): Promise<NotebookResult[]> {
+  const results = new Array<NotebookResult | undefined>(chosen.length);
+  const waiting = new Set(chosen.keys());
+  const working = new Map<number, Promise<void>>();
+  const waitsFor = (entry: NotebookEntry, other: NotebookEntry): boolean =>
+    (entry.after ?? []).includes(notebookName(other)) || entry.outputs.some((file) => other.outputs.includes(file));
+  while (waiting.size || working.size) {
+    const ready = [...waiting].find(
+      (i) => !chosen.slice(0, i).some((other, k) => !results[k] && waitsFor(chosen[i], other)),
+    );
+    if (ready !== undefined && working.size < count) {
+      waiting.delete(ready);
+      working.set(
+        ready,
+        work(chosen[ready], ready).then((result) => {
+          results[ready] = result;
+          working.delete(ready);
+        }),
+      );
+    } else await Promise.race(working.values());
+  }
+  return results as NotebookResult[];
 }
 
 /** Makes the runs of the notebooks that have to be run. A run that fails here is tried again by its notebook, which reports it. */
@@ -154,6 +184,7 @@ async function one(
   const name = notebookName(entry);
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
+  const shown: string[] = [];
   const paths = (stamp: Stamp) => Object.keys(stamp.outputs).map((file) => path.join(settings.figures, file));
   try {
     const inputs = await inputsHash(entry, settings, made);
@@ -165,6 +196,8 @@ async function one(
     }
     print(`${title}: running (${known})`);
     await removeStamp(entry, settings);
+    // Outputs of notebooks that run side by side are shown one after the other.
+    const together = (options.jobs?.count ?? 1) > 1;
     const runNotebook = options.runNotebook ?? (await import('../../kernels/index.js')).runNotebook;
     const output = path.join(settings.figures, executedPath(entry));
     await fs.mkdir(path.dirname(output), { recursive: true });
@@ -180,6 +213,7 @@ async function one(
       signal: options.signal,
       cellTimeoutMs: options.cellTimeoutMs,
       ...(options.quiet ? { onOutput: () => undefined } : {}),
+      ...(together ? { out: { write: (text: string) => shown.push(text) } } : {}),
     });
     const { outputs, missing } = await hashOutputs(entry, settings);
     if (missing.length)
@@ -190,12 +224,14 @@ async function one(
       );
     const stamp = await writeStamp(entry, settings, { inputs, outputs, seconds: seconds() });
     made.set(name, stamp);
+    if (shown.length) print(shown.join('').trimEnd());
     print(`${title}: made in ${duration(seconds())}`);
     return { name, status: 'made', seconds: seconds(), outputs: paths(stamp) };
   } catch (error) {
     if (error instanceof CancelledError || options.signal?.aborted)
       return { ...empty(name, 'cancelled'), seconds: seconds() };
     const text = error instanceof Error ? error.message : String(error);
+    if (shown.length) print(shown.join('').trimEnd());
     print(`${title}: failed\n${text}`);
     return { ...empty(name, 'failed', text), seconds: seconds() };
   }

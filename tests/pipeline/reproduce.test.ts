@@ -102,6 +102,42 @@ describe('pipeline: reproduce', () => {
     assert.deepEqual(ran, ['c']);
   });
 
+  it('runs two notebooks at once, but none beside those that it follows or writes a file with', async () => {
+    const entry = (name: string, outputs: string[], after?: string[]): NotebookEntry => ({
+      path: `notebooks/${name}.ipynb`,
+      needs: [],
+      outputs,
+      after,
+    });
+    const list = [
+      entry('p', ['p.png']),
+      entry('q', ['shared.json']),
+      entry('r', ['r.png'], ['p']),
+      entry('s', ['shared.json']),
+    ];
+    for (const { path: file } of list) write(path.basename(file), file);
+    const events: string[] = [];
+    const slow: NotebookRunner = async (file, { output, env, out }) => {
+      const name = path.basename(file, '.ipynb');
+      events.push(`${name} begins`);
+      out!.write(`first of ${name}\n`);
+      // p takes longer than q.
+      await new Promise((done) => setTimeout(done, name === 'p' ? 120 : 30));
+      out!.write(`second of ${name}\n`);
+      for (const made of list.find((n) => n.path.endsWith(`${name}.ipynb`))!.outputs)
+        fs.writeFileSync(path.join(env.OMNILAB_FIGURES, made), name);
+      fs.writeFileSync(output, '{}');
+      events.push(`${name} ends`);
+    };
+    const made = await go({ notebooks: list, runNotebook: slow, jobs: { count: 2, worker: 'unused' } });
+    assert.deepEqual(states(made), ['p made', 'q made', 'r made', 's made']);
+    const order = (a: string, b: string): boolean => events.indexOf(a) < events.indexOf(b);
+    assert.ok(order('q begins', 'p ends') && order('s begins', 'p ends'), events.join());
+    assert.ok(order('p ends', 'r begins') && order('q ends', 's begins'), events.join());
+    const text = lines.join('\n');
+    for (const name of ['p', 'q', 'r', 's']) assert.ok(text.includes(`first of ${name}\nsecond of ${name}`), text);
+  });
+
   it('goes on after a failure with what does not depend on it', async () => {
     trouble.a = () => {
       throw new Error('cell 3: loss is NaN');

@@ -141,6 +141,20 @@ export function runCurve(name: string, run: Pick<Run, 'log'>, key: string, point
   return { name, x: kept.map((r) => (100 * r.step) / last), y: kept.map((r) => r[key] as number) };
 }
 
+/** `epochs`: perplexity of each method, a bar for each number of epochs. */
+export function epochComparison(
+  labels: string[],
+  groups: { name: string; values: number[] }[],
+  profile: string,
+): Figure {
+  return barFigure({
+    title: `Perplexity after one epoch and after three (${profile})`,
+    categories: labels,
+    groups,
+    y: perplexityAxis(groups.flatMap((g) => g.values)),
+  });
+}
+
 /** `training_curves`: losses over the course of the runs. Values that a logarithmic axis cannot show become gaps. */
 export function trainingCurves(series: readonly (LineSeries | null)[], profile: string): Figure {
   const shown = series.filter((s): s is LineSeries => s !== null);
