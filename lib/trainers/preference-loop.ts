@@ -72,7 +72,7 @@ export async function trainPairs<P extends PreferencePair, B>(
     checkpointEvery: optimizer.checkpointEvery,
     state: { adapter, adam: adamWInit(adapter) },
     show: ['loss', 'rewards/accuracies', 'rewards/margins'],
-    evaluateEvery: Math.max(1, Math.floor(optimizer.steps / 5)),
+    evaluateEvery: Math.max(1, Math.floor(optimizer.steps / 3)),
     evaluate: async ({ adapter }) => {
       // The last batch is filled from the start again, so that every pair counts and no new shape is compiled.
       const size = optimizer.batchSize;

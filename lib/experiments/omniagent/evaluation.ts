@@ -30,6 +30,12 @@ export const evaluationSchema = z.strictObject({
 });
 export type EvaluationConfig = z.infer<typeof evaluationSchema>;
 
+/** Fewer than after stage 3: seven methods with three seeds are answered. */
+const sizes: typeof answerSizes = {
+  ...answerSizes,
+  laptop: { answers: 20, media: { image: 16, audio: 16, video: 6 } },
+};
+
 const base: ParentRef[] = [
   { name: 'omniagent/data', seed: 0 },
   { name: 'omniagent/stage3_sft', seed: 0 },
@@ -45,7 +51,7 @@ export const evaluation = defineExperiment({
   config: (profile) => ({
     method: 'sft' as const,
     training: {},
-    ...answerSizes[profile === 'paper' ? 'gpu' : profile],
+    ...sizes[profile === 'paper' ? 'gpu' : profile],
     mediaSeeds: 1,
     ...ANSWER_LIMITS,
   }),

@@ -1,5 +1,5 @@
 /**
- * A sweep of MM-DPO's weights: of the modalities, and of mDPO's two terms. The card publishes none. Trainings have half the steps of the
+ * A sweep of MM-DPO's weights: of the modalities, and of mDPO's two terms. The card publishes none. Trainings have a quarter of the steps of the
  * method's own and one seed; a variant is evaluated as the methods are, on 12 samples of each category. The sweep chooses nothing: the
  * method's own weights stay what they were before it was run.
  *
@@ -61,7 +61,7 @@ export const mmDpoWeights = defineExperiment({
   // Smoke shows that it works.
   config: (profile) => ({
     variants: profile === 'smoke' ? { proposed: VARIANTS.proposed, equal: VARIANTS.equal } : VARIANTS,
-    share: 0.5,
+    share: 0.25,
     answers: 12,
   }),
   async run(ctx) {

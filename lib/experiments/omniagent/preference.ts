@@ -25,6 +25,8 @@ export const preferenceSchema = z.strictObject({
   model: modelSchema,
   lora: loraSchema,
   optimizer: optimizerSchema,
+  /** Held-out pairs that are measured, from the first. */
+  heldOut: z.number().int().positive(),
   /** How often each pair is seen; with the optimiser's steps this gives the number of pairs. */
   epochs: z.number().int().positive(),
 });
@@ -38,8 +40,8 @@ export const preferenceParents: ParentRef[] = ['omniagent/data', 'omniagent/stag
 
 /** Three epochs are the card's. */
 export function preferenceConfig(profile: Profile): PreferenceConfig {
-  const { model, preference: optimizer, preferenceLora: lora } = profileSizes(profile);
-  return { model, lora, optimizer, epochs: 3 };
+  const { model, world, preference: optimizer, preferenceLora: lora } = profileSizes(profile);
+  return { model, lora, optimizer, heldOut: Math.min(160, world.heldOutPairs), epochs: 3 };
 }
 
 /** Pairs that a configuration trains on. */
@@ -67,7 +69,7 @@ export async function runOnPairs<P extends PreferencePair>(
   const agent = await loadOmniModel(dir);
   const base = agent.llama.params;
   const pairs = await load(data, 'preferences', agent, { count: pairCount(ctx.config), device });
-  const heldOut = await load(data, 'preferences_validation', agent, { device });
+  const heldOut = await load(data, 'preferences_validation', agent, { count: ctx.config.heldOut, device });
   const { slots, outWidth } = agent.input!.config;
   const vectors = vectorShape(
     [...pairs, ...heldOut].map((p) => p.chosen),

@@ -124,7 +124,7 @@ const laptop: Sizes = {
   stage2: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 1000, checkpointEvery: 100 }),
   sft: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 600, checkpointEvery: 100 }),
   sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
-  preference: optimizer({ learningRate: 2e-4, batchSize: 8, steps: 200, warmupRatio: 0.1, checkpointEvery: 50 }),
+  preference: optimizer({ learningRate: 2e-4, batchSize: 8, steps: 120, warmupRatio: 0.1, checkpointEvery: 40 }),
   preferenceLora: { rank: 32, alpha: 64, targets, modulesToSave: [] },
 };
 

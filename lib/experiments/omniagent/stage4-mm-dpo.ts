@@ -37,8 +37,8 @@ export const mmDpoExperiment = defineExperiment({
     anchorMargin: 0,
   }),
   run: (ctx) => {
-    const { model, lora, optimizer, epochs, ...loss } = ctx.config;
-    const config = { model, lora, optimizer, epochs };
+    const { model, lora, optimizer, heldOut, epochs, ...loss } = ctx.config;
+    const config = { model, lora, optimizer, heldOut, epochs };
     return runOnPairs({ ...ctx, config }, loadSegmentedPairs, (context, options) => trainMmDpo(context, options, loss));
   },
 });
