@@ -74,7 +74,7 @@ const smoke: Sizes = {
     captions: 2400,
     instructions: 2400,
     preferences: 960,
-    heldOutPairs: 96,
+    heldOutPairs: 48,
     vocabulary: 1024,
     slots: 8,
   },
@@ -93,7 +93,7 @@ const smoke: Sizes = {
   stage2: optimizer({ learningRate: 1.5e-3, batchSize: 8, steps: 60, checkpointEvery: 50 }),
   sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 120, checkpointEvery: 50 }),
   sftLora: { rank: 16, alpha: 32, targets, modulesToSave },
-  preference: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 36, warmupRatio: 0.1, checkpointEvery: 20 }),
+  preference: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 24, warmupRatio: 0.1, checkpointEvery: 12 }),
   preferenceLora: { rank: 16, alpha: 32, targets, modulesToSave: [] },
 };
 
