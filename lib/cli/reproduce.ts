@@ -31,7 +31,10 @@ export async function reproduceCommand(options: ReproduceCommandOptions, termina
         device: options.device,
         seeds: options.seeds,
         only: options.only,
-        jobs: { count: options.jobs ?? defaultJobs(options.device), worker: path.join(__dirname, 'run-worker.js') },
+        jobs: {
+          count: options.jobs ?? defaultJobs(options.device, options.profile),
+          worker: path.join(__dirname, 'run-worker.js'),
+        },
         cellTimeoutMs: options.cellTimeout === undefined ? undefined : options.cellTimeout * 1000,
         quiet: options.json,
         print: (line) => (options.json ? terminal.err : terminal.out)(line + '\n'),

@@ -2,6 +2,7 @@
  * Runs made ahead of the notebooks that ask for them, several at a time, each in a process of its own with its share of
  * the cores: two processes of one thread do more than one process of two.
  */
+import * as os from 'node:os';
 import { CancelledError } from '../errors';
 import { cpuThreads } from '../runtime/ort-device';
 import { duration } from './duration';
@@ -38,8 +39,12 @@ export interface JobResult {
   error?: string;
 }
 
-/** How many at once where nobody says: two, if there are threads for two. A GPU is not to be shared. */
-export const defaultJobs = (device: string): number => (device === 'cpu' && cpuThreads() > 1 ? 2 : 1);
+/** What the largest training of a profile took, in bytes, rounded up (smoke 3.6 GB; laptop 9.0 GB, MM-DPO). */
+const MEMORY = { smoke: 4e9, laptop: 9.5e9 };
+
+/** How many at once where nobody says: two, if there are threads and memory for two. A GPU is not to be shared. */
+export const defaultJobs = (device: string, profile: string, memory = os.totalmem()): number =>
+  device === 'cpu' && cpuThreads() > 1 && memory >= 2 * (profile === 'smoke' ? MEMORY.smoke : MEMORY.laptop) ? 2 : 1;
 
 /** Two runs of one name differ in values of their configuration: those that are not the profile's own. */
 function changesOf({ experiment, profile, config }: Plan): string {

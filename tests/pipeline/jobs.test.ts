@@ -298,8 +298,16 @@ describe('pipeline: jobs', function () {
 
   it('takes two at a time where nobody says, on a CPU with threads for two', () => {
     process.env.OMNILAB_THREADS = '1';
-    assert.equal(defaultJobs('cpu'), 1);
+    assert.equal(defaultJobs('cpu', 'smoke', 64e9), 1);
     process.env.OMNILAB_THREADS = '8';
-    assert.deepEqual(['cpu', 'webgpu', 'cuda:0', 'tfjs'].map(defaultJobs), [2, 1, 1, 1]);
+    assert.deepEqual(
+      ['cpu', 'webgpu', 'cuda:0', 'tfjs'].map((device) => defaultJobs(device, 'smoke', 64e9)),
+      [2, 1, 1, 1],
+    );
+    // Two trainings of profile laptop do not fit where two of smoke do.
+    assert.deepEqual(
+      ['smoke', 'laptop'].map((profile) => defaultJobs('cpu', profile, 16e9)),
+      [2, 1],
+    );
   });
 });
