@@ -145,8 +145,8 @@ describe('trainers: stages 1 to 3', () => {
     const logged = await train(1);
     for (const m of MODALITIES) {
       const read = logged.map((row) => row[`read/${m}`]);
-      assert.ok(read[0] > 1, `${m} begins at ${read[0]}`);
-      assert.ok(read.at(-1)! < 0.5, `${m} ends at ${read.at(-1)}`);
+      // A guess among 12 words has 2.5 nats.
+      assert.ok(read[0] > 1.5 && read.at(-1)! < 0.4 * Math.log(12), `${m}: ${read[0]} to ${read.at(-1)}`);
     }
     const parts = ['ce_loss', ...MODALITIES.flatMap((m) => [`align/${m}`, `read/${m}`])];
     for (const { loss, ...row } of [logged[0], logged.at(-1)!])
