@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { judgeR1Claims } from '../../lib/experiments/omni-r1/claims';
 import { accuracyTable } from '../../lib/experiments/omni-r1/results';
 import { IMAGE_DISTANCE } from '../../lib/experiments/omni-r1/sizes';
-import { trainR1Tokenizer } from '../../lib/experiments/omni-r1/tokens';
+import { descriptionExamples, trainR1Tokenizer } from '../../lib/experiments/omni-r1/tokens';
 import { correlation, quantiles, rankedRight } from '../../lib/eval/variation';
 import { imageTokens, layoutOf, r1Example } from '../../lib/models';
-import type { R1Row } from '../../lib/models';
+import type { PictureCoder, R1Row } from '../../lib/models';
 import {
   finalAnswer,
   interleavedTrace,
@@ -44,6 +44,26 @@ describe('Omni-R1: data and tables', () => {
           assert.equal(at - begins[k], IMAGE_DISTANCE, `${sample.kind}: ${interleavedTrace(sample)}`),
         );
     }
+  });
+
+  it('tells and draws pictures of every kind for the base model', async () => {
+    const codes = 256;
+    const tokenizer = trainR1Tokenizer(0, codes, codes + 640);
+    const layout = layoutOf(tokenizer, { rows: 8, columns: 8 });
+    const picture = imageTokens(layout, new Array<number>(64).fill(0));
+    const coder = { encode: (list: readonly unknown[]) => Promise.resolve(list.map(() => picture)) } as PictureCoder;
+    const samples = Array.from({ length: 480 }, (_, i) => r1Sample(0, 'train', i));
+    const examples = await descriptionExamples(coder, tokenizer, layout, samples, 0);
+    const told = new Set<string>();
+    const drawn = new Set<string>();
+    examples.forEach(({ ids, mask }, i) => {
+      // What is learned is either the words or the picture.
+      const learned = ids.filter((_, t) => mask[t]);
+      (learned.includes(layout.boi) ? drawn : told).add(samples[i].kind);
+    });
+    const kinds = [...new Set(samples.map((s) => s.kind))].sort();
+    assert.equal(kinds.length, 13);
+    assert.deepEqual([[...told].sort(), [...drawn].sort()], [kinds, kinds]);
   });
 
   it('judges claims by their rules, and leaves open what was not measured', () => {

@@ -61,8 +61,8 @@ export async function trajectoryRows(coder: PictureCoder, samples: readonly R1Sa
 }
 
 /**
- * What the base model learns from: pictures and their descriptions, without a question. Even samples: the picture, then what it
- * shows, and where; odd ones: some of its facts, then a picture.
+ * What the base model learns from: pictures and their descriptions, without a question. One half: the picture, then what it
+ * shows, and where; the other: some of its facts, then a picture.
  */
 export async function descriptionExamples(
   coder: PictureCoder,
@@ -74,12 +74,13 @@ export async function descriptionExamples(
   const tokens = await coder.encode(samples.map((s) => s.image));
   const random = new Random(seed, 'descriptions');
   return samples.map((s, i) => {
-    if (i % 2 === 0) {
-      const words = [...tokenizer.encode(describePlaces(s, random.stream(i))), layout.eos];
+    const own = random.stream(i);
+    // Drawn, not by turns: the kinds of samples come in turns too, and each must be told and drawn.
+    if (own.uniform() < 0.5) {
+      const words = [...tokenizer.encode(describePlaces(s, own)), layout.eos];
       const head = [layout.bos, ...tokens[i]];
       return { ids: [...head, ...words], mask: [...head.map(() => 0), ...words.map(() => 1)] };
     }
-    const own = random.stream(i);
     const kept = s.facts.filter(() => own.uniform() < 0.5);
     const head = [layout.bos, ...tokenizer.encode(describeFigure(s, kept.length ? kept : [own.choice(s.facts)]))];
     const picture = [...tokens[i], layout.eos];
