@@ -40,7 +40,6 @@ const statuses = (reply: Awaited<ReturnType<typeof ask>>['reply']) =>
   reply.plan?.steps.map((s) => `${s.id} ${s.kind} ${s.status}${s.detail ? `: ${s.detail}` : ''}`);
 
 describe('agent: turns', function () {
-
   it('answers every sample of the evaluation set as its reference does', async () => {
     let seen = 0;
     for (const { oracle, prompt, response } of evaluationSet(book)) {

@@ -155,7 +155,6 @@ describe('package: as others use it', function () {
 });
 
 describe('package: what an import loads', function () {
-
   it('only packages that are always there', async () => {
     const program = `
       const loaded = {};

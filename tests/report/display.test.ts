@@ -121,7 +121,6 @@ describe('progress', () => {
 });
 
 describe('display', function () {
-
   it('shows a table three ways, and aligned in a terminal', async () => {
     const table = { columns: ['a', 'b'], rows: [['x', 1], ['y', null]] }; // prettier-ignore
     const [{ data }] = await inNotebook(() => showTable(table));

@@ -51,7 +51,6 @@ function textBoxes(svg: string) {
 const textsOf = (svg: string) => textBoxes(svg).map((box) => box.text);
 
 describe('renderFigure', function () {
-
   for (const [name, make] of Object.entries(samples)) {
     it(`${name}: no text leaves the picture, and the bytes repeat`, async () => {
       const figure = make();

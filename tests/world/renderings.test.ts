@@ -157,7 +157,6 @@ describe('world: canonical captions', () => {
 });
 
 describe('world: oracles', function () {
-
   it('find every single object that there can be, in picture and sound', () => {
     for (const shape of SHAPES)
       for (const colour of COLOURS)
