@@ -31,9 +31,34 @@ export function linearInit(
 
 /** x [..., in] -> x W^T + b [..., out], plus the low-rank update where the layer carries one. */
 export function linear(p: LinearParams | Linear4BitParams, x: Tensor): Tensor {
-  let y = is4Bit(p.weight) ? product4Bit(p.weight, x) : x.matMul(p.weight, { transB: true });
-  if (p.lora) y = y.add(x.matMul(p.lora.A, { transB: true }).matMul(p.lora.B, { transB: true }).mul(p.lora.scale));
+  const y = product(p, x);
   return p.bias ? y.add(p.bias) : y;
+}
+
+function product({ weight, lora }: LinearParams | Linear4BitParams, x: Tensor): Tensor {
+  if (is4Bit(weight)) {
+    const y = product4Bit(weight, x);
+    return lora ? y.add(update(lora, x)) : y;
+  }
+  if (lora && addsFirst(weight, lora, x))
+    return x.matMul(weight.add(lora.B.matMul(lora.A.mul(lora.scale))), { transB: true });
+  const y = x.matMul(weight, { transB: true });
+  return lora ? y.add(update(lora, x)) : y;
+}
+
+/** The scale goes to the smallest factor. */
+const update = ({ A, B, scale }: LoraParams, x: Tensor): Tensor =>
+  x.matMul(A.mul(scale), { transB: true }).matMul(B, { transB: true });
+
+/**
+ * Whether it takes fewer operations to add B A to the weight before the product with x. For n rows of x, a training step then
+ * also takes the gradient of the whole weight, n in out, and three products of B's and A's size; apart, the update takes
+ * three passes of n rank (in + out).
+ */
+function addsFirst({ shape: [outputs, inputs] }: Tensor, { A }: LoraParams, x: Tensor): boolean {
+  const rank = A.shape[0];
+  const rows = x.size / inputs;
+  return inputs * outputs * (rows + 3 * rank) < 3 * rows * rank * (inputs + outputs);
 }
 
 export type EmbeddingParams = { weight: Tensor };

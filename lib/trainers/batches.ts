@@ -43,7 +43,7 @@ export type TokenBatch = {
 };
 
 /** Lengths are rounded up to multiples of this, so that few shapes are compiled. */
-const ROUND = 64;
+const ROUND = 32;
 /** Batches that are formed together, from examples sorted by length. */
 const POOL = 16;
 
@@ -112,7 +112,7 @@ function remember<T>(key: string, make: () => T): T {
 const epochOrder = (rng: Random, count: number, epoch: number): number[] =>
   remember(`${rng.seed}|${rng.streamName}|${count}|${epoch}`, () => rng.stream(`epoch${epoch}`).permutation(count));
 
-/** Pads examples to one length, a multiple of 64, at most `maxLength` predictions; longer ones are cut at the end. */
+/** Pads examples to one length, a multiple of 32, at most `maxLength` predictions; longer ones are cut at the end. */
 export function padBatch(examples: readonly TokenExample[], maxLength: number, shape?: VectorShape): TokenBatch {
   for (const { ids, mask } of examples)
     if (ids.length !== mask.length || ids.length < 2)

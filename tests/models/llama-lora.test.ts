@@ -4,7 +4,7 @@ import { flattenTree, gradients, tensor, valueAndGrad } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';
 import { llama, llamaInit } from '../../lib/models';
 import type { LlamaParams } from '../../lib/models';
-import { fromPeftNames, loraInit, mergeLora, Random, toPeftNames, unmergeLora, withLora } from '../../lib/nn';
+import { fromPeftNames, linear, loraInit, mergeLora, Random, toPeftNames, unmergeLora, withLora } from '../../lib/nn';
 import type { LoraAdapter, LoraConfig } from '../../lib/nn';
 import { closeDevices, jit } from '../../lib/runtime';
 import { assertClose, assertGolden, golden, goldenNames, ints, param, valuesOf } from '../nn/golden';
@@ -51,6 +51,32 @@ describe('LoRA on LLaMA', () => {
     const back = await valuesOf(flattenTree(unmergeLora(merged, trained(), lora)));
     const before = await valuesOf(flattenTree(base));
     for (const key of Object.keys(before)) assertClose(back[key], before[key], key, 1e-6);
+  });
+
+  it('adds the update to the weight or to the product, as is cheaper, with the values of the formula', async () => {
+    const [inputs, outputs, rank, scale] = [8, 6, 4, 1.5];
+    const p = {
+      W: param('order.W', [outputs, inputs]),
+      A: param('order.A', [rank, inputs]),
+      B: param('order.B', [outputs, rank]),
+    };
+    const formula = (q: typeof p, x: Tensor): Tensor =>
+      x.matMul(q.W.transpose()).add(x.matMul(q.A.transpose()).matMul(q.B.transpose()).mul(scale));
+    const layer = (q: typeof p, x: Tensor): Tensor => linear({ weight: q.W, lora: { A: q.A, B: q.B, scale } }, x);
+    // Six times as many operations apart as for one weight, and the other way round.
+    for (const rows of [2, 60]) {
+      const x = param(`order.x${rows}`, [rows, inputs]);
+      const both = [formula, layer].map((f) =>
+        valueAndGrad((q: typeof p & { x: Tensor }) => f(q, q.x).square().mean())({ ...p, x }),
+      );
+      const [wanted, got] = await Promise.all(both.map(({ value, grads }) => valuesOf({ value, ...grads })));
+      for (const key of Object.keys(wanted)) assertClose(got[key], wanted[key], `${rows} rows, ${key}`, 1e-5);
+    }
+    const products = (rows: number): number =>
+      jit((x: Tensor) => layer(p, x))
+        .lower(param('order.x', [rows, inputs]))
+        .program.nodes.filter((n) => n.op === 'matMul').length;
+    assert.deepEqual([products(2), products(60)], [3, 2]);
   });
 
   it('starts at the base', async () => {

@@ -22,6 +22,7 @@ import {
   makeEncyclopaedia,
   makeMediaCaption,
   makeSignalCaption,
+  makeInstruction,
   makeToolUse,
   makeUnderstanding,
   preferences,
@@ -201,24 +202,38 @@ function slotTokens(tokenizer: Tokenizer, modality: Modality, slots: number): nu
 }
 
 /**
- * Stage 3's training samples: half conversations in the six categories, a quarter each questions on media and tool
- * questions (the card's MAgenIT, Understanding and ToolBench).
+ * Stage 3's training samples: conversations in the six categories, questions on media and tool questions (the card's MAgenIT,
+ * Understanding and ToolBench) in proportions of 4 : 1 : 2, and one more of those that need a plan, the longest to learn.
  */
+const STAGE3_TURNS = [
+  'conversation',
+  'understanding',
+  'conversation',
+  'tools',
+  'conversation',
+  'plan',
+  'conversation',
+  'tools',
+] as const;
+
 function* stage3Samples(
   book: Encyclopaedia,
   count: number,
 ): Generator<{ turns: Message[]; media: InstructionRecord['media']; oracle: Pick<Oracle, 'objects' | 'motion'> }> {
   const conversations = instructions(book, 'train', count);
   for (let i = 0; i < count; i++) {
-    const other = Math.floor(i / 4);
-    if (i % 4 === 1) {
-      const { record, prompt, response } = makeUnderstanding(book.seed, 'train', other);
+    const kind = STAGE3_TURNS[i % STAGE3_TURNS.length];
+    if (kind === 'understanding') {
+      const { record, prompt, response } = makeUnderstanding(book.seed, 'train', Math.floor(i / 8));
       yield { turns: [...prompt, ...response], media: record.media, oracle: NO_TARGET };
-    } else if (i % 4 === 3) {
-      const { prompt, response } = makeToolUse(book, 'train', other);
+    } else if (kind === 'tools') {
+      const { prompt, response } = makeToolUse(book, 'train', Math.floor(i / 4));
       yield { turns: [...prompt, ...response], media: {}, oracle: NO_TARGET };
     } else {
-      const { record, oracle } = conversations.next().value as Instruction;
+      const { record, oracle } =
+        kind === 'plan'
+          ? makeInstruction(book, 'multi_step_creation', 'train', Math.floor(i / 8), 'plan')
+          : (conversations.next().value as Instruction);
       yield { turns: toMessages(record), media: record.media, oracle };
     }
   }
