@@ -6,8 +6,9 @@
  * (`projection: 'fixed'` leaves it as drawn); text tokens may weigh more than image tokens (`textWeight`), since few of a small
  * model's tokens are text and these decide the answer.
  *
- * Logged: loss, loss_local (cross-entropy), loss_global (perception), text_loss, image_loss (cross-entropy by kind of token),
- * mean_token_accuracy, text_accuracy, grad_norm (before clipping), learning_rate.
+ * Logged: loss, loss_local (cross-entropy), loss_global (perception), text_loss, image_loss (cross-entropy by kind of token; words
+ * without the tokens that begin and end images and sequences), mean_token_accuracy, text_accuracy, grad_norm (before clipping),
+ * learning_rate.
  */
 import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
@@ -95,14 +96,23 @@ export function pesftLoss(
   const right = logits.argMax(-1).equal(b.labels).cast('float32');
   const share = (weights: Tensor): Tensor => right.mul(weights).sum().div(weights.sum().maximum(1));
   const text = b.mask.mul(image.neg().add(1));
+  // Where an image begins and ends says nothing about the words.
+  const control = [layout.boi, layout.eoi, layout.eos].map((id) => b.labels.equal(id));
+  const words = text.mul(
+    control
+      .reduce((x, y) => x.or(y))
+      .cast('float32')
+      .neg()
+      .add(1),
+  );
   const { textWeight = 1 } = o;
   const local = mean(textWeight === 1 ? b.mask : b.mask.add(text.mul(textWeight - 1)));
   const metrics = {
     loss_local: local,
-    text_loss: mean(text),
+    text_loss: mean(words),
     image_loss: mean(b.mask.mul(image)),
     mean_token_accuracy: share(b.mask),
-    text_accuracy: share(text),
+    text_accuracy: share(words),
   };
   if (o.lambda === 0) return { ...metrics, loss: local };
   const { loss: global } = perceptionLoss(

@@ -1,8 +1,10 @@
 /** Omni-R1's laptop world: samples are what their oracles say, splits are apart, actions are text and picture alike. */
 import assert from 'node:assert/strict';
 import { FormatError } from '../../lib/errors';
+import { Random } from '../../lib/nn';
 import {
   BENCH_COUNTS,
+  describePlaces,
   executeAction,
   formatAction,
   judgeStep,
@@ -81,6 +83,24 @@ describe("Omni-R1's laptop world", () => {
       }
       if (kind === 'run-maze') assert.ok(facts.includes(`${/Go (\w+)/.exec(question)![1]} ${answer}`), id);
       if (kind === 'dot-count') assert.ok(facts.includes(`left ${answer}`), id);
+    }
+  });
+
+  it('tells where things are before it tells what would give it away', () => {
+    const random = new Random(0, 'told');
+    const all = Array.from({ length: 160 }, (_, i) => r1Sample(0, 'train', i)).filter((s) => s.located);
+    assert.deepEqual([...new Set(all.map((s) => s.figure))].sort(), ['bars', 'line', 'objects']);
+    for (const sample of all) {
+      const told = describePlaces(sample, random);
+      const parts = told.slice(told.indexOf(': ') + 2, -1).split(', ');
+      assert.deepEqual([...parts].sort(), [...sample.located!].sort(), told);
+      // A bar's height follows from its value: the value comes last.
+      for (const part of parts)
+        assert.match(part, sample.figure === 'objects' ? /^\w+ \w+\([\d.]+,[\d.]+\)$/ : /^\w+\([\d.,]+\) \d$/);
+      for (const step of sample.steps) {
+        // Frames are those of the actions that are learned later.
+        if (step.action.name === 'BBOX') assert.ok(told.includes(formatAction(step.action).slice('BBOX'.length)), told);
+      }
     }
   });
 

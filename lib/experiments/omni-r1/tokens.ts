@@ -60,9 +60,16 @@ export async function trajectoryRows(coder: PictureCoder, samples: readonly R1Sa
   });
 }
 
+/** Tokens of the words that stand before a picture, at most. */
+const BEFORE = 24;
+/** Share of pictures that are told; the others are drawn. */
+const TOLD = 0.5;
+/** Of crowded pictures, which a few words cannot draw. */
+const TOLD_NATURAL = 0.9;
+
 /**
- * What the base model learns from: pictures and their descriptions, without a question. One half: the picture, then what it
- * shows, and where; the other: some of its facts, then a picture.
+ * What the base model learns from: pictures and their descriptions, without a question. One half: the picture, after some words of
+ * another's description, so that it begins anywhere; then what it shows, and where. The other half: some of its facts, then the picture.
  */
 export async function descriptionExamples(
   coder: PictureCoder,
@@ -75,14 +82,17 @@ export async function descriptionExamples(
   const random = new Random(seed, 'descriptions');
   return samples.map((s, i) => {
     const own = random.stream(i);
+    const some = (of: R1Sample): number[] => {
+      const kept = of.facts.filter(() => own.uniform() < 0.5);
+      return tokenizer.encode(describeFigure(of, kept.length ? kept : [own.choice(of.facts)]));
+    };
     // Drawn, not by turns: the kinds of samples come in turns too, and each must be told and drawn.
-    if (own.uniform() < 0.5) {
+    if (own.uniform() < (s.task === 'natural' ? TOLD_NATURAL : TOLD)) {
       const words = [...tokenizer.encode(describePlaces(s, own)), layout.eos];
-      const head = [layout.bos, ...tokens[i]];
+      const head = [layout.bos, ...some(samples[(i + 1) % samples.length]).slice(0, BEFORE), ...tokens[i]];
       return { ids: [...head, ...words], mask: [...head.map(() => 0), ...words.map(() => 1)] };
     }
-    const kept = s.facts.filter(() => own.uniform() < 0.5);
-    const head = [layout.bos, ...tokenizer.encode(describeFigure(s, kept.length ? kept : [own.choice(s.facts)]))];
+    const head = [layout.bos, ...some(s)];
     const picture = [...tokens[i], layout.eos];
     return { ids: [...head, ...picture], mask: [...head.map(() => 0), ...picture.map(() => 1)] };
   });

@@ -39,12 +39,12 @@ function bars(random: Random, paint: Random): { list: Bar[]; image: Picture; dra
       image: canvas.picture,
       figure: 'bars',
       facts,
-      places: list.map((b, i) => argumentsOf(frame(i, b))),
+      located: list.map((b, i) => `${b.colour}(${argumentsOf(frame(i, b))}) ${b.value}`),
       predict: () => null,
     },
   };
 }
-type BarDraft = Pick<Draft, 'key' | 'image' | 'figure' | 'facts' | 'places' | 'predict'>;
+type BarDraft = Pick<Draft, 'key' | 'image' | 'figure' | 'facts' | 'located' | 'predict'>;
 
 const frame = (i: number, { value }: Bar): Action => ({
   name: 'BBOX',
@@ -187,7 +187,7 @@ function steps(random: Random, paint: Random): { values: number[]; draft: BarDra
       image: canvas.picture,
       figure: 'line',
       facts: list.map(String),
-      places: list.map((v, i) => argumentsOf(frameAt(i * 2, 7 - v))),
+      located: list.map((v, i) => `${i + 1}(${argumentsOf(frameAt(i * 2, 7 - v))}) ${v}`),
       predict: () => null,
     },
   };

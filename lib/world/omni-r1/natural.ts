@@ -63,7 +63,7 @@ export const findColour: Generator = (random, paint) => {
     figure: 'objects',
     facts: inOrder.map(fact),
     // The extent is always the same.
-    places: inOrder.map((t) => [startFor(t.column) / CELLS, startFor(t.row) / CELLS].join()),
+    located: inOrder.map((t) => `${fact(t)}(${startFor(t.column) / CELLS},${startFor(t.row) / CELLS})`),
     predict: () => null,
     // The object in other colours, the other parts of the picture, and the picture itself.
     alternatives: () => [

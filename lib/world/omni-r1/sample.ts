@@ -38,8 +38,11 @@ export interface R1Sample {
   answer: string;
   /** What the picture shows, for the base model: facts in the order in which a description says them. */
   facts: string[];
-  /** Where each fact is: what an action that shows it would be given. */
-  places?: string[];
+  /**
+   * What each part is called, where it is (what an action that shows it would be given), then what else is said of it:
+   * "red(0.125,0.625,0.125,0.25) 2". The place has to be seen, since nothing that is said before tells it.
+   */
+  located?: string[];
   /** What kind of figure it is; a description begins with it. */
   figure: string;
   /** The pictures that PRED can announce. */
@@ -64,14 +67,14 @@ export const describe = ({ figure, facts }: Pick<R1Sample, 'figure' | 'facts'>, 
   `${figure}: ${chosen.join(', ')}.`;
 
 /**
- * A description that says of each fact where it is, too: "bars: red 2(0.125,0.625,0.125,0.25), ...". In any order: then the words alone tell
- * what a place is asked of, as they do in questions.
+ * A description that says where each part is, too: "bars: red(0.125,0.625,0.125,0.25) 2, ...". Half of them in reading order; half in
+ * any order: then the words alone tell what a place is asked of, as they do in questions.
  */
 export const describePlaces = (
-  { figure, facts, places }: Pick<R1Sample, 'figure' | 'facts' | 'places'>,
+  { figure, facts, located }: Pick<R1Sample, 'figure' | 'facts' | 'located'>,
   random: Random,
-): string =>
-  describe({
-    figure,
-    facts: places ? random.permutation(facts.length).map((i) => `${facts[i]}(${places[i]})`) : facts,
-  });
+): string => {
+  const list = located ?? facts;
+  const mixed = located && random.uniform() < 0.5;
+  return describe({ figure, facts: mixed ? random.permutation(list.length).map((i) => list[i]) : list });
+};
