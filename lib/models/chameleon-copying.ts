@@ -1,7 +1,8 @@
 /**
  * Initial weights of Chameleon in which some heads look back by a fixed number of tokens: from an image to the one before it, so that a
- * short training only has to learn what changes between the two. Large models learn that; a small one trained for minutes
- * would spend them on it. In the manner of llama-copying.ts (Trockman & Kolter 2023, "Mimetic initialization").
+ * short training only has to learn what changes between the two, and to the row above, which edges and shapes go on from. Large
+ * models learn that; a small one trained for minutes would spend them on it. In the manner of llama-copying.ts (Trockman &
+ * Kolter 2023, "Mimetic initialization").
  *
  * The biases of the query-key normalisation make it simple: q = b, k = R(offset) b on the fast rotary pairs, where R turns by the
  * positions' angles, gives a score that depends on the distance alone and has its peak at the offset; the content's part begins small.
@@ -67,3 +68,15 @@ export function withLookBack(params: LlamaParams, c: LlamaConfig, heads: readonl
   });
   return { ...params, model: { ...params.model, layers } };
 }
+
+/**
+ * Heads that look back from an image of `columns` tokens a row to the one before, `distance` tokens back, and to the row above; those
+ * that the model has. The state at an image token predicts the next one: its counterparts lie one nearer.
+ */
+export const imageLookBacks = (c: LlamaConfig, columns: number, distance: number): LookBack[] =>
+  [
+    { layer: 0, head: 0, offset: distance - 1 },
+    { layer: 0, head: 1, offset: distance },
+    { layer: 1, head: 0, offset: distance - 1 },
+    { layer: 0, head: 2, offset: columns - 1 },
+  ].filter((h) => h.layer < c.layers && h.head < c.kvHeads);

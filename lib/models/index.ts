@@ -69,7 +69,7 @@ export type { VocoderBlockParams, VocoderConfig, VocoderParams } from './vocoder
 export { withCopyingHeads } from './llama-copying';
 export { principalAutoencoder } from './vae-principal';
 export { chameleonInit, chameleonSizes, fromChameleonJson, toChameleonJson } from './chameleon';
-export { withLookBack } from './chameleon-copying';
+export { imageLookBacks, withLookBack } from './chameleon-copying';
 export type { LookBack } from './chameleon-copying';
 export { codebookOf, pictureCoder } from './omni-r1';
 export type { OmniR1, PictureCoder } from './omni-r1';

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { countElements } from '../../graph/tree';
 import { chameleonInit } from '../../models/chameleon';
-import { withLookBack } from '../../models/chameleon-copying';
+import { imageLookBacks, withLookBack } from '../../models/chameleon-copying';
 import { codebookOf } from '../../models/omni-r1';
 import { saveOmniR1 } from '../../models/omni-r1-folder';
 import { Random } from '../../nn/random';
@@ -24,7 +24,7 @@ export const base = defineExperiment({
     model: r1ModelSchema,
     optimizer: optimizerSchema,
     textWeight: z.number().positive(),
-    /** Heads of the first two layers that begin by looking back from an image to the one before it; 0: none. */
+    /** Tokens from an image to the next, for heads that begin by looking back (models/chameleon-copying.ts); 0: heads as drawn. */
     imageDistance: z.number().int().min(0),
     benchShare: z.number(),
   }),
@@ -39,15 +39,8 @@ export const base = defineExperiment({
     const { tokenizer, layout } = loadVocabulary(data, vqgan);
     const config = { ...ctx.config.model, vocabSize: layout.vocabSize };
     const drawn = chameleonInit(new Random(seed, 'omni-r1 base'), config);
-    const far = ctx.config.imageDistance;
-    // The state at an image token predicts the next one: its counterpart lies one nearer.
-    const start = far
-      ? withLookBack(drawn, config, [
-          { layer: 0, head: 0, offset: far - 1 },
-          { layer: 0, head: 1, offset: far },
-          { layer: 1, head: 0, offset: far - 1 },
-        ])
-      : drawn;
+    const distance = ctx.config.imageDistance;
+    const start = distance ? withLookBack(drawn, config, imageLookBacks(config, layout.columns, distance)) : drawn;
     const { model: params } = await trainPesft(ctx, {
       model: config,
       layout,

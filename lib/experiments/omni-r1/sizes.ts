@@ -94,7 +94,7 @@ const laptop: Sizes = {
     startPictures: 640,
     heldOutPictures: 256,
     trajectories: 8000,
-    descriptions: 6400,
+    descriptions: 12800,
     chains: 480,
     words: 640,
     benchShare: 0.25,
@@ -104,8 +104,8 @@ const laptop: Sizes = {
   model: { ...sized(chameleonSizes['4m']), width: 128, layers: 4, heads: 4, kvHeads: 4, hidden: 352 },
   imageDistance: IMAGE_DISTANCE,
   textWeight: 4,
-  base: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 800, checkpointEvery: 50, ...adam }),
-  sft: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 2400, checkpointEvery: 50, ...adam }),
+  base: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 3000, checkpointEvery: 200, ...adam }),
+  sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 2400, checkpointEvery: 100, ...adam }),
   zero: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 300, checkpointEvery: 50, ...adam }),
   perpo: {
     optimizer: optimizer({

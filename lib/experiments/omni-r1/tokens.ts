@@ -62,10 +62,6 @@ export async function trajectoryRows(coder: PictureCoder, samples: readonly R1Sa
 
 /** Tokens of the words that stand before a picture, at most. */
 const BEFORE = 24;
-/** Share of pictures that are told; the others are drawn. */
-const TOLD = 0.5;
-/** Of crowded pictures, which a few words cannot draw. */
-const TOLD_NATURAL = 0.9;
 
 /**
  * What the base model learns from: pictures and their descriptions, without a question. One half: the picture, after some words of
@@ -87,7 +83,7 @@ export async function descriptionExamples(
       return tokenizer.encode(describeFigure(of, kept.length ? kept : [own.choice(of.facts)]));
     };
     // Drawn, not by turns: the kinds of samples come in turns too, and each must be told and drawn.
-    if (own.uniform() < (s.task === 'natural' ? TOLD_NATURAL : TOLD)) {
+    if (own.uniform() < 0.5) {
       const words = [...tokenizer.encode(describePlaces(s, own)), layout.eos];
       const head = [layout.bos, ...some(samples[(i + 1) % samples.length]).slice(0, BEFORE), ...tokens[i]];
       return { ids: [...head, ...words], mask: [...head.map(() => 0), ...words.map(() => 1)] };
