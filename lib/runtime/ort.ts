@@ -55,6 +55,9 @@ export class Engine {
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
+      // An arena belongs to one session, grows to its largest run and gives nothing back: with a session for each shape, a training
+      // of six shapes took 5.4 GB, without arenas 2.1 GB in the same time.
+      enableCpuMemArena: gpu,
       ...(options.provider === 'webgpu'
         ? { preferredOutputLocation: Object.fromEntries(deviceOutputs.map((name) => [name, 'gpu-buffer' as const])) }
         : {}),
