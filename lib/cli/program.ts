@@ -70,7 +70,7 @@ function makeProgram(exit: (status: number) => void, terminal: Terminal = standa
     .option('--seeds <n>', 'how many seeds', count)
     .option(
       '--jobs <n>',
-      'runs made at once, each with its share of the threads and memory of its own: trainings of profile laptop took up to 9 GB, of smoke 3.6; 1: the notebooks make them (default: 2 on cpu with threads and memory for 2, else 1)',
+      'runs made at once, each with its share of the threads and memory of its own; 1: the notebooks make them (default: 2 on cpu with threads and memory for 2, else 1)',
       count,
     )
     .option('--cell-timeout <seconds>', 'longest time for one cell', count)

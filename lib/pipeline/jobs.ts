@@ -39,7 +39,10 @@ export interface JobResult {
   error?: string;
 }
 
-/** What the largest training of a profile took, in bytes, rounded up (smoke 3.6 GB; laptop 9.0 GB, MM-DPO). */
+/**
+ * What the largest training of a profile may take, in bytes. Measured when CPU sessions still had arenas (smoke 3.6 GB; laptop 9.0 GB,
+ * MM-DPO, which takes 1.9 GB since), so there is room.
+ */
 const MEMORY = { smoke: 4e9, laptop: 9.5e9 };
 
 /** How many at once where nobody says: two, if there are threads and memory for two. A GPU is not to be shared. */
