@@ -30,6 +30,17 @@ export type Order =
 export type Report =
   { kind: 'event'; event: JobEvent } | { kind: 'made' } | { kind: 'failed'; message: string; cancelled: boolean };
 
+/**
+ * One heap for all sessions of a process, which keeps what is freed: glibc reads these when a process starts; others ignore them. Sessions
+ * then need no memory of their own (runtime/ort-device.ts), so that several processes fit beside each other.
+ */
+const processMemory = {
+  OMNILAB_ARENA: '0',
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: String(2 ** 32),
+  MALLOC_TRIM_THRESHOLD_: String(2 ** 34),
+};
+
 /** How long a process may take to end after its result. */
 const END_MS = 10_000;
 
@@ -52,7 +63,12 @@ export function runJob(plan: Plan, options: JobOptions): Promise<void> {
   const { worker, device, threads, signal, onEvent, onLine } = options;
   const { name } = plan.experiment;
   const child = fork(worker, {
-    env: { ...process.env, OMNILAB_THREADS: String(threads), OMNILAB_RUNS: runsDir() },
+    env: {
+      ...process.env,
+      ...(device === 'cpu' && process.platform === 'linux' ? processMemory : {}),
+      OMNILAB_THREADS: String(threads),
+      OMNILAB_RUNS: runsDir(),
+    },
     // Keeps values that are undefined, which take a part out of a configuration.
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

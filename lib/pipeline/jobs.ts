@@ -40,8 +40,8 @@ export interface JobResult {
 }
 
 /**
- * What the largest training of a profile may take, in bytes. Measured when CPU sessions still had arenas (smoke 3.6 GB; laptop 9.0 GB,
- * MM-DPO, which takes 1.9 GB since), so there is room.
+ * What the largest training of a profile may take, in bytes. Measured when sessions of these processes still had arenas (smoke 3.6 GB;
+ * laptop 9.0 GB, MM-DPO, which takes 1.9 GB since), so there is room.
  */
 const MEMORY = { smoke: 4e9, laptop: 9.5e9 };
 

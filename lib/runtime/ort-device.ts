@@ -22,6 +22,13 @@ const COPY_ELEMENTS = 64;
 const isSmall = (t: { shape: readonly number[] }): boolean => sizeOf(t.shape) <= COPY_ELEMENTS;
 /** Host values of at least this many elements stay on the device after their first use. */
 const KEEP_ELEMENTS = 4096;
+/**
+ * An arena is a session's own memory: it grows to the session's largest run and is not given back, so a training step's arenas add up, one
+ * for each shape (eight shapes of a small language model: 6.2 GB, 2.1 GB without). Without arenas the system's allocator has to keep
+ * what is freed, or steps are a half slower; where it was told to (`processMemory`, pipeline/job.ts), OMNILAB_ARENA is 0, and only
+ * programs have one whose results, all of them together, are smaller than this.
+ */
+const ARENA_BYTES = 2 ** 28;
 /** Sessions a device keeps; the least recently used is dropped first. */
 const MAX_SESSIONS = 48;
 
@@ -30,6 +37,13 @@ export function cpuThreads(): number {
   const wanted = Number(process.env.OMNILAB_THREADS ?? '');
   return Number.isInteger(wanted) && wanted > 0 ? wanted : availableParallelism();
 }
+
+/** Bytes of what all nodes of a program give. */
+const bytesOf = ({ nodes }: Program): number =>
+  nodes.reduce(
+    (sum, { types }) => sum + types.reduce((n, t) => n + sizeOf(t.shape) * BYTES_PER_ELEMENT[t.dtype], 0),
+    0,
+  );
 
 /** A buffer of the worker, apart from its handle so that the handle can be garbage-collected. */
 interface Held {
@@ -264,6 +278,7 @@ class OrtDevice implements Device {
       model: model.bytes,
       options: this.options,
       deviceOutputs,
+      arena: this.options.provider !== 'cpu' || process.env.OMNILAB_ARENA !== '0' || bytesOf(program) < ARENA_BYTES,
     });
     this.loaded.set(model.hash, true);
     if (this.loaded.size > MAX_SESSIONS) {

@@ -18,6 +18,8 @@ export type Request =
       options: SessionOptions;
       /** Results that stay in device memory, where the provider has such; the others return to the host at once. */
       deviceOutputs: string[];
+      /** Whether the session keeps the memory of its runs for the next one. */
+      arena: boolean;
     }
   | { kind: 'unload'; session: string }
   | {
