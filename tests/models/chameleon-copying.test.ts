@@ -57,7 +57,7 @@ describe('Chameleon: heads that look back', () => {
     assert.equal(of(1, 1), '0.0:84');
   });
 
-  it('name heads, tokens, pairs and offsets that cannot be', () => {
+  it('name heads and offsets that cannot be', () => {
     assert.throws(() => withLookBack(drawn, config, [{ layer: 1, head: 0, offset: 3 }]), ArgumentError);
     assert.throws(() => withLookBack(drawn, config, [{ layer: 0, head: 0, offset: -3 }]), ArgumentError);
     assert.throws(() => withLookBack(drawn, config, [{ layer: 0, head: 1, offset: 3 }]), ArgumentError);

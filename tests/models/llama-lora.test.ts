@@ -63,7 +63,7 @@ describe('LoRA on LLaMA', () => {
     const formula = (q: typeof p, x: Tensor): Tensor =>
       x.matMul(q.W.transpose()).add(x.matMul(q.A.transpose()).matMul(q.B.transpose()).mul(scale));
     const layer = (q: typeof p, x: Tensor): Tensor => linear({ weight: q.W, lora: { A: q.A, B: q.B, scale } }, x);
-    // Six times as many operations apart as for one weight, and the other way round.
+    // Apart: half the operations for 2 rows, three times as many for 60.
     for (const rows of [2, 60]) {
       const x = param(`order.x${rows}`, [rows, inputs]);
       const both = [formula, layer].map((f) =>

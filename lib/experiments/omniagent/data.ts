@@ -20,9 +20,9 @@ import {
   findBlocks,
   instructions,
   makeEncyclopaedia,
+  makeInstruction,
   makeMediaCaption,
   makeSignalCaption,
-  makeInstruction,
   makeToolUse,
   makeUnderstanding,
   preferences,
@@ -202,7 +202,7 @@ function slotTokens(tokenizer: Tokenizer, modality: Modality, slots: number): nu
 }
 
 /**
- * Stage 3's training samples: conversations in the six categories, questions on media and tool questions (the card's MAgenIT,
+ * What stage 3's training samples are, by turns: conversations in the six categories, questions on media and tool questions (the card's MAgenIT,
  * Understanding and ToolBench) in proportions of 4 : 1 : 2, and one more of those that need a plan, the longest to learn.
  */
 const STAGE3_TURNS = [
@@ -216,23 +216,26 @@ const STAGE3_TURNS = [
   'tools',
 ] as const;
 
+/** Stage 3's training samples; each kind counts its own. */
 function* stage3Samples(
   book: Encyclopaedia,
   count: number,
 ): Generator<{ turns: Message[]; media: InstructionRecord['media']; oracle: Pick<Oracle, 'objects' | 'motion'> }> {
   const conversations = instructions(book, 'train', count);
+  const made = { conversation: 0, understanding: 0, tools: 0, plan: 0 };
   for (let i = 0; i < count; i++) {
     const kind = STAGE3_TURNS[i % STAGE3_TURNS.length];
+    const index = made[kind]++;
     if (kind === 'understanding') {
-      const { record, prompt, response } = makeUnderstanding(book.seed, 'train', Math.floor(i / 8));
+      const { record, prompt, response } = makeUnderstanding(book.seed, 'train', index);
       yield { turns: [...prompt, ...response], media: record.media, oracle: NO_TARGET };
     } else if (kind === 'tools') {
-      const { prompt, response } = makeToolUse(book, 'train', Math.floor(i / 4));
+      const { prompt, response } = makeToolUse(book, 'train', index);
       yield { turns: [...prompt, ...response], media: {}, oracle: NO_TARGET };
     } else {
       const { record, oracle } =
         kind === 'plan'
-          ? makeInstruction(book, 'multi_step_creation', 'train', Math.floor(i / 8), 'plan')
+          ? makeInstruction(book, 'multi_step_creation', 'train', index, 'plan')
           : (conversations.next().value as Instruction);
       yield { turns: toMessages(record), media: record.media, oracle };
     }
