@@ -64,8 +64,9 @@ export function runJob(plan: Plan, options: JobOptions): Promise<void> {
   const { name } = plan.experiment;
   const child = fork(worker, {
     env: {
-      ...process.env,
       ...(device === 'cpu' && process.platform === 'linux' ? processMemory : {}),
+      // What the user set goes first.
+      ...process.env,
       OMNILAB_THREADS: String(threads),
       OMNILAB_RUNS: runsDir(),
     },
