@@ -13,7 +13,7 @@ import type { AutoencoderLossOptions } from '../losses/autoencoder';
 import { autoencoderFactor, autoencoderInit, decodeLatents, encodeLatents, sampleLatents } from '../models/vae';
 import type { AutoencoderConfig, AutoencoderParams } from '../models/vae';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
 import { compiled } from './context';
@@ -21,7 +21,7 @@ import type { TrainContext, TrainMetrics } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 export interface AutoencoderOptions {
   model: AutoencoderConfig;
@@ -64,7 +64,7 @@ export async function trainAutoencoder(
       s: AdamWState<AutoencoderParams>,
       target: Tensor,
       noise: Tensor,
-      scalars: AdamWScalars<Tensor>,
+      scalars: StepScalars<Tensor>,
     ) => {
       const { value, grads } = valueAndGrad(lossOf)(p, target, noise);
       const next = update(optimizer, p, grads, s, scalars);

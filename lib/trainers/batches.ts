@@ -166,15 +166,17 @@ function packVectors(
 
 /**
  * For each place of a batch the index of its vector, or -1: int32 [B, time]. Media are numbered row by row, `perRow` to a
- * row, the `slots` vectors of each in turn. Throws ArgumentError.
+ * row, or those that are there one after another (`packed`), the `slots` vectors of each in turn. Throws ArgumentError.
  */
 export function slotIndices(
   rows: readonly (readonly { at: number }[])[],
   time: number,
   slots: number,
   perRow: number,
+  packed = false,
 ): Tensor {
   const out = new Int32Array(rows.length * time).fill(-1);
+  let before = 0;
   rows.forEach((media, row) => {
     if (media.length > perRow)
       throw new ArgumentError(
@@ -182,9 +184,11 @@ export function slotIndices(
         `expected at most ${perRow} media in a sequence, got ${media.length}`,
         'raise mediaPerRow',
       );
+    const first = packed ? before : row * perRow;
     media.forEach(({ at }, j) => {
-      for (let k = 0; k < slots && at + k < time; k++) out[row * time + at + k] = (row * perRow + j) * slots + k;
+      for (let k = 0; k < slots && at + k < time; k++) out[row * time + at + k] = (first + j) * slots + k;
     });
+    before += media.length;
   });
   return tensor(out, { shape: [rows.length, time] });
 }

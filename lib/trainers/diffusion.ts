@@ -17,7 +17,7 @@ import type { ClipTextConfig, ClipTextParams } from '../models/text-encoder';
 import { unet, unetInit } from '../models/unet';
 import type { UnetConfig, UnetParams } from '../models/unet';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { alphasCumprod } from '../nn/noise-schedule';
 import type { NoiseScheduleConfig } from '../nn/noise-schedule';
 import { Random } from '../nn/random';
@@ -29,7 +29,7 @@ import type { Latents } from './latents';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 /** The denoiser's part: by default the UNet of pictures. */
 export interface Denoiser<U> {
@@ -95,7 +95,7 @@ export async function trainDiffusion<U>(context: TrainContext, o: DiffusionOptio
       s: AdamWState<DiffusionParams<U>>,
       average: Averaged,
       batch: DiffusionBatch,
-      scalars: AdamWScalars<Tensor>,
+      scalars: StepScalars<Tensor>,
       decay: Tensor,
     ) => {
       const { value, grads } = valueAndGrad(lossOf)(p, batch);

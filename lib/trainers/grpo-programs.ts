@@ -8,7 +8,7 @@ import { policyLoss } from '../losses/policy';
 import { llama } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
 import { filledInputs } from '../models/omniagent';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { mergeLora, withLora } from '../nn/lora';
 import type { LoraAdapter, LoraConfig } from '../nn/lora';
 import { replaceModules } from '../nn/modules';
@@ -19,7 +19,7 @@ import type { TrainContext } from './context';
 import type { GrpoMethod } from './grpo-config';
 import type { PolicyBatch } from './grpo-rows';
 import { update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 export interface ProgramOptions {
   model: LlamaConfig;
@@ -98,7 +98,7 @@ export function grpoPrograms(
       p: LlamaParams,
       b: PolicyBatch,
       temperatures: Tensor | null,
-      scalars: AdamWScalars<Tensor>,
+      scalars: StepScalars<Tensor>,
     ) => {
       const { value, grads } = valueAndGrad(lossOf)(a, p, b, temperatures);
       const next = update(optimizer, a, grads, s, scalars);

@@ -19,7 +19,7 @@ import { imageBindInit, jointEncode, logitScale } from '../models/imagebind';
 import type { ImageBindParams } from '../models/imagebind';
 import type { ImageBindConfig } from '../models/imagebind-config';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
 import { batchIndices } from './batches';
@@ -30,7 +30,7 @@ import type { TrainContext, TrainMetrics } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 export interface JointOptions {
   model: ImageBindConfig;
@@ -94,7 +94,7 @@ export async function trainJointEncoder(context: TrainContext, o: JointOptions):
   const rng = new Random(o.seed, 'joint-encoder');
   const params = imageBindInit(rng.stream('init'), model);
   const step = jit(
-    (p: ImageBindParams, s: AdamWState<ImageBindParams>, batch: JointBatch, scalars: AdamWScalars<Tensor>) => {
+    (p: ImageBindParams, s: AdamWState<ImageBindParams>, batch: JointBatch, scalars: StepScalars<Tensor>) => {
       const { value, grads } = valueAndGrad((q: ImageBindParams) => jointLoss(q, model, batch))(p);
       const next = update(optimizer, p, grads, s, scalars);
       const metrics = { loss: value.loss, ...value.metrics, grad_norm: next.norm };

@@ -35,23 +35,27 @@ export type MediaBatch = { slots: Tensor; media: MediaStates };
 
 const ints = (values: Int32Array, shape: number[]): Tensor => tensor(values, { shape });
 
-/** The media of a batch whose sequences are padded to `time`. */
+/** The media of a batch whose sequences are padded to `time`: as many rows as it may have, or those that are there, in `room` rows. */
 export function mediaBatch(
   examples: readonly OmniExample[],
   store: (medium: number) => EncodedMedium,
   time: number,
   shape: OmniShape,
+  room?: number,
 ): MediaBatch {
   const { slots, mediaPerRow = 1, width, length } = shape;
-  const media = examples.flatMap((e) =>
-    Array.from({ length: mediaPerRow }, (_, j) => (e.media[j] ? store(e.media[j].medium) : null)),
+  const own = examples.map((e) => e.media.map(({ medium }) => store(medium)));
+  const media: (EncodedMedium | null)[] = own.flatMap((list) =>
+    room === undefined ? Array.from({ length: mediaPerRow }, (_, j) => list[j] ?? null) : list,
   );
+  while (room !== undefined && media.length < room) media.push(null);
   return {
     slots: slotIndices(
       examples.map((e) => e.media),
       time,
       slots,
       mediaPerRow,
+      room !== undefined,
     ),
     media: packStates(media, width, length),
   };
@@ -63,31 +67,41 @@ export type BlockBatch = BlockPositions & { captions: Tensor };
 /** What gives a caption's tokens, padded to the text encoder's length. */
 export type CaptionTokens = (modality: Modality, caption: string) => ArrayLike<number>;
 
-/** The first block of each modality in each sequence. */
+/**
+ * The first block of a modality in each sequence: a row for every sequence, or for those that have one, in `room` rows.
+ */
 export function blockBatch(
   examples: readonly OmniExample[],
   modality: Modality,
   time: number,
   captionTokens: CaptionTokens,
+  room?: number,
 ): BlockBatch {
   const n = SIGNALS[modality].tokens.length;
   const empty = captionTokens(modality, '');
-  const at = new Int32Array(examples.length * n);
-  const present = new Float32Array(examples.length);
-  const captions = new Int32Array(examples.length * empty.length);
-  examples.forEach((e, row) => {
-    const block = e.blocks.find((b) => b.modality === modality && b.at + n <= time);
+  const found = examples.map((e) => blockOf(e, modality, time));
+  const rows = found.flatMap((block, example) => (block || room === undefined ? [{ block, example }] : []));
+  const count = room ?? rows.length;
+  const at = new Int32Array(count * n);
+  const present = new Float32Array(count);
+  const captions = new Int32Array(count * empty.length);
+  for (let row = 0; row < count; row++) {
+    const { block, example } = rows[row] ?? {};
     captions.set(Array.from(block ? captionTokens(modality, block.caption) : empty), row * empty.length);
-    if (!block) return;
+    if (!block) continue;
     present[row] = 1;
-    for (let k = 0; k < n; k++) at[row * n + k] = row * time + block.at + k;
-  });
+    for (let k = 0; k < n; k++) at[row * n + k] = example! * time + block.at + k;
+  }
   return {
-    at: ints(at, [examples.length, n]),
+    at: ints(at, [count, n]),
     present: tensor(present),
-    captions: ints(captions, [examples.length, empty.length]),
+    captions: ints(captions, [count, empty.length]),
   };
 }
+
+/** The first whole block of a modality in a sequence that is cut at `time`. */
+const blockOf = (e: OmniExample, modality: Modality, time: number): OmniExample['blocks'][number] | undefined =>
+  e.blocks.find((b) => b.modality === modality && b.at + SIGNALS[modality].tokens.length <= time);
 
 /** A padded batch with everything that a stage may look at. */
 export type OmniBatch = TokenBatch & { input?: MediaBatch; output?: Record<Modality, BlockBatch> };
@@ -98,18 +112,30 @@ export interface OmniBatchOptions {
   store?: (medium: number) => EncodedMedium;
   /** Absent: the stage has no output projectors. */
   captionTokens?: CaptionTokens;
+  /**
+   * Leave out what sequences do not have. So that few shapes are compiled there is room for as many media, and blocks of each modality,
+   * as there may be, or for half of them.
+   */
+  packed?: boolean;
 }
 
 export function omniBatch(
   examples: readonly OmniExample[],
-  { shape, store, captionTokens }: OmniBatchOptions,
+  { shape, store, captionTokens, packed }: OmniBatchOptions,
 ): OmniBatch {
   const batch: OmniBatch = padBatch(examples, shape.maxLength);
   const time = batch.ids.shape[1];
-  if (store) batch.input = mediaBatch(examples, store, time, shape);
+  const { mediaPerRow = 1 } = shape;
+  const half = (count: number): number => Math.ceil(count / 2);
+  const few =
+    packed &&
+    examples.reduce((n, e) => n + e.media.length, 0) <= half(examples.length * mediaPerRow) &&
+    MODALITIES.every((m) => examples.filter((e) => blockOf(e, m, time)).length <= half(examples.length));
+  const roomFor = (count: number): number | undefined => (packed ? (few ? half(count) : count) : undefined);
+  if (store) batch.input = mediaBatch(examples, store, time, shape, roomFor(examples.length * mediaPerRow));
   if (captionTokens)
     batch.output = Object.fromEntries(
-      MODALITIES.map((m) => [m, blockBatch(examples, m, time, captionTokens)]),
+      MODALITIES.map((m) => [m, blockBatch(examples, m, time, captionTokens, roomFor(examples.length))]),
     ) as Record<Modality, BlockBatch>;
   return batch;
 }

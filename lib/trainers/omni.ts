@@ -24,8 +24,8 @@ import { llamaHidden, llamaLogits } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
 import { fillSlots, projectBlocks } from '../models/omniagent';
 import type { OutputProjectorsConfig, OutputProjectorsParams } from '../models/omniagent';
-import { adamW, adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import { adamWInit } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { clipFactor } from '../nn/clip';
 import { embedding, linear } from '../nn/linear';
 import type { LinearParams } from '../nn/linear';
@@ -46,8 +46,8 @@ import { omniBatch } from './omni-batch';
 import type { OmniBatch, OmniBatchOptions, OmniExample } from './omni-batch';
 import { denoiseBatches, denoiseLoss } from './omni-diffusion';
 import type { DenoiseBatch, DiffusionTerm } from './omni-diffusion';
-import { adamOf, stepScalars } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import { apply, stepScalars } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 /** The parts that a stage may train. Empty trees (no adapter, no modules) are allowed. */
 export type OmniParts = {
@@ -194,8 +194,8 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
       frozen: OmniOptions['frozen'],
       decoders: FrozenDecoders,
       batch: OmniStepBatch,
-      scalars: AdamWScalars<Tensor>,
-      slower: AdamWScalars<Tensor>,
+      scalars: StepScalars<Tensor>,
+      slower: StepScalars<Tensor>,
     ) => {
       const { value, grads } = valueAndGrad((t: Trained) =>
         omniLoss(o, { ...frozen, ...t.language, ...t.projectors }, base, decoders, batch),
@@ -203,11 +203,11 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
       const kept = { ...grads, language: keepRows(grads.language, base, o.rows) };
       // Clipped apart: the alignment's gradient in the projectors, the largest by far, would leave the language model little.
       const norms: Tensor[] = [];
-      const part = <K extends keyof Trained>(k: K, rates: AdamWScalars<Tensor>) => {
+      const part = <K extends keyof Trained>(k: K, rates: StepScalars<Tensor>) => {
         if (!tensorsOf(t[k]).length) return { params: t[k], state: { m: s.m[k], v: s.v[k] } };
         const { factor, norm } = clipFactor(kept[k], optimizer.maxGradNorm);
         norms.push(norm);
-        return adamW(t[k], kept[k], { m: s.m[k], v: s.v[k] }, rates, { config: adamOf(optimizer), factor });
+        return apply(optimizer, t[k], kept[k], { m: s.m[k], v: s.v[k] }, rates, factor);
       };
       const language = part('language', scalars);
       const other = part('projectors', slower);
@@ -238,7 +238,8 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
       const slower = stepScalars({ ...optimizer, learningRate: optimizer.learningRate * projectorRate }, i).scalars;
       const rows = groupedIndices(order, lengths, optimizer.batchSize, i);
       const examples = rows.map((r) => o.examples[r]);
-      const batch: OmniStepBatch = omniBatch(examples, o.batch);
+      // Noised latents are in the order of the examples.
+      const batch: OmniStepBatch = omniBatch(examples, { packed: !o.diffusion, ...o.batch });
       if (o.diffusion) batch.denoise = denoiseBatches(o.diffusion, examples, rng.stream('noise').stream(i));
       const out = await step(trained, adam, o.base, o.frozen, decoders, batch, scalars, slower);
       const metrics = await readMetrics(out.metrics);

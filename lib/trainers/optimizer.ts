@@ -1,12 +1,16 @@
 /** The optimiser's part of a configuration, and the compiled update that the trainers share. */
 import { z } from 'zod';
 import type { Tensor } from '../graph/tensor';
+import { tensorsOf, treeMap } from '../graph/tree';
 import { adamW, adamWScalars } from '../nn/adamw';
 import type { AdamWConfig, AdamWScalars, AdamWState } from '../nn/adamw';
 import { clipFactor } from '../nn/clip';
+import { muon, muonDefaults } from '../nn/muon';
 import { learningRateAt } from '../nn/schedule';
 
 export const optimizerSchema = z.strictObject({
+  /** muon: the matrices of layers by Muon (nn/muon.ts), all else by AdamW. */
+  method: z.enum(['adamw', 'muon']).default('adamw'),
   learningRate: z.number().positive(),
   schedule: z.enum(['cosine', 'linear', 'constant']).default('cosine'),
   /** Share of the steps in which the learning rate rises. */
@@ -27,8 +31,11 @@ export const adamOf = (c: OptimizerConfig): AdamWConfig => ({
   weightDecay: c.weightDecay,
 });
 
-/** Learning rate and AdamW's scalars of step `i`, counted from 0. */
-export function stepScalars(c: OptimizerConfig, i: number): { learningRate: number; scalars: AdamWScalars } {
+/** What of an update depends on the step: AdamW's scalars, and the learning rate. */
+export type StepScalars<N = number> = AdamWScalars<N> & { rate: N };
+
+/** Learning rate and scalars of step `i`, counted from 0. */
+export function stepScalars(c: OptimizerConfig, i: number): { learningRate: number; scalars: StepScalars } {
   // The first step of a warm-up would have rate 0 and be wasted, so rates are taken at the step's end.
   const learningRate = learningRateAt(i + 1, {
     kind: c.schedule,
@@ -36,17 +43,52 @@ export function stepScalars(c: OptimizerConfig, i: number): { learningRate: numb
     totalSteps: c.steps + 1,
     warmupSteps: Math.round(c.warmupRatio * c.steps),
   });
-  return { learningRate, scalars: adamWScalars(i + 1, learningRate, adamOf(c)) };
+  return { learningRate, scalars: { ...adamWScalars(i + 1, learningRate, adamOf(c)), rate: learningRate } };
 }
 
-/** Clipping and AdamW inside a compiled step. */
+/** Matrices of layers; embeddings and output layers are not in any. */
+const isMuons = (t: Tensor, path: string): boolean => t.rank === 2 && /(^|\.)(\w+_)?layers\./.test(path);
+
+/** AdamW's update, or Muon's where it is the method and they are its matrices; their second moments stay zero. */
+export function apply<P>(
+  c: OptimizerConfig,
+  params: P,
+  grads: P,
+  state: AdamWState<P>,
+  scalars: StepScalars<Tensor>,
+  factor?: Tensor,
+): { params: P; state: AdamWState<P> } {
+  const next = adamW(params, grads, state, scalars, { config: adamOf(c), factor });
+  if (c.method === 'adamw') return next;
+  const [byPath, first, second] = [grads, state.m, state.v].map(
+    (tree) => new Map(tensorsOf(tree).map((t) => [t.path, t.tensor])),
+  );
+  const config = { ...muonDefaults, weightDecay: c.weightDecay };
+  const moved = new Map(
+    tensorsOf(params)
+      .filter(({ tensor: t, path }) => isMuons(t, path))
+      .map(({ tensor: t, path }) => {
+        const g = byPath.get(path)!;
+        return [path, muon(t, factor ? g.mul(factor) : g, first.get(path)!, scalars.rate, config)];
+      }),
+  );
+  return {
+    params: treeMap(next.params, (t, path) => moved.get(path)?.p ?? t),
+    state: {
+      m: treeMap(next.state.m, (t, path) => moved.get(path)?.momentum ?? t),
+      v: treeMap(next.state.v, (t, path) => (moved.has(path) ? second.get(path)! : t)),
+    },
+  };
+}
+
+/** Clipping and the update inside a compiled step. */
 export function update<P>(
   c: OptimizerConfig,
   params: P,
   grads: P,
   state: AdamWState<P>,
-  scalars: AdamWScalars<Tensor>,
+  scalars: StepScalars<Tensor>,
 ): { params: P; state: AdamWState<P>; norm: Tensor } {
   const { factor, norm } = clipFactor(grads, c.maxGradNorm);
-  return { ...adamW(params, grads, state, scalars, { config: adamOf(c), factor }), norm };
+  return { ...apply(c, params, grads, state, scalars, factor), norm };
 }

@@ -33,7 +33,7 @@ import { llama } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
 import type { TokenLayout } from '../models/r1-layout';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { Random } from '../nn/random';
 import type { Score } from '../rewards';
 import { jit } from '../runtime/jit';
@@ -44,7 +44,7 @@ import type { TrainContext, TrainMetrics } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 import { groupRelative, rolloutMetrics } from './perpo-metrics';
 import type { PerpoPrompt, ScoredRollout } from './perpo-rollout';
 
@@ -115,7 +115,7 @@ export async function trainPerpo(context: TrainContext, o: PerpoOptions): Promis
     return { ...metrics, loss };
   };
   const step = jit(
-    (p: LlamaParams, s: AdamWState<LlamaParams>, b: PerpoBatch, scalars: AdamWScalars<Tensor>) => {
+    (p: LlamaParams, s: AdamWState<LlamaParams>, b: PerpoBatch, scalars: StepScalars<Tensor>) => {
       const { value, grads } = valueAndGrad(lossOf)(p, b);
       const next = update(optimizer, p, grads, s, scalars);
       return { params: next.params, adam: next.state, metrics: { ...value, grad_norm: next.norm } };

@@ -19,7 +19,7 @@ import { llamaHidden, llamaLogits } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
 import type { TokenLayout } from '../models/r1-layout';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { linearInit } from '../nn/linear';
 import type { LinearParams } from '../nn/linear';
 import { Random } from '../nn/random';
@@ -31,7 +31,7 @@ import type { TrainContext, TrainMetrics } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 export interface PesftOptions {
   model: LlamaConfig;
@@ -135,7 +135,7 @@ export async function trainPesft(context: TrainContext, o: PesftOptions): Promis
   const full = (t: Trained): PesftState => ({ model: t.model, projection: t.projection ?? projection });
 
   const step = jit(
-    (t: Trained, s: AdamWState<Trained>, table: Tensor, batch: PesftBatch, scalars: AdamWScalars<Tensor>) => {
+    (t: Trained, s: AdamWState<Trained>, table: Tensor, batch: PesftBatch, scalars: StepScalars<Tensor>) => {
       const { value, grads } = valueAndGrad((p: Trained) => pesftLoss(full(p), table, batch, o))(t);
       const next = update(optimizer, t, grads, s, scalars);
       return { trained: next.params, adam: next.state, metrics: { ...value, grad_norm: next.norm } };

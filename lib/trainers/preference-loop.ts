@@ -10,7 +10,7 @@ import { valueAndGrad } from '../graph/grad';
 import type { PairSums, PreferenceLoss, Responses } from '../losses/sequence';
 import type { LlamaParams } from '../models/llama';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { loraInit, withLora } from '../nn/lora';
 import type { LoraAdapter } from '../nn/lora';
 import { Random } from '../nn/random';
@@ -23,6 +23,7 @@ import type { TrainContext, TrainMetrics } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
+import type { StepScalars } from './optimizer';
 import { pairBatch, pairLogProbs, pickSums, referenceSums } from './preference';
 import type { PreferenceOptions, PreferencePair } from './preference';
 
@@ -57,7 +58,7 @@ export async function trainPairs<P extends PreferencePair, B>(
     return { ...metrics, loss };
   };
   const step = jit(
-    (a: LoraAdapter, s: AdamWState<LoraAdapter>, base: LlamaParams, b: B, scalars: AdamWScalars<Tensor>) => {
+    (a: LoraAdapter, s: AdamWState<LoraAdapter>, base: LlamaParams, b: B, scalars: StepScalars<Tensor>) => {
       const { value, grads } = valueAndGrad(lossOf)(a, base, b);
       const next = update(optimizer, a, grads, s, scalars);
       return { adapter: next.params, adam: next.state, metrics: { ...value, grad_norm: next.norm } };

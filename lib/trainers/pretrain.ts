@@ -12,7 +12,7 @@ import { llama, llamaInit } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
 import { withCopyingHeads } from '../models/llama-copying';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
 import { groupedIndices, padBatch } from './batches';
@@ -22,7 +22,7 @@ import type { TrainContext } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 /** Batches of held-out documents. */
 const VALIDATION_BATCHES = 4;
@@ -47,7 +47,7 @@ export async function pretrain(context: TrainContext, o: PretrainOptions): Promi
     crossEntropy(llama(p, model, { ids: b.ids }), b.labels, b.mask).loss;
 
   const step = jit(
-    (p: LlamaParams, s: AdamWState<LlamaParams>, batch: TokenBatch, scalars: AdamWScalars<Tensor>) => {
+    (p: LlamaParams, s: AdamWState<LlamaParams>, batch: TokenBatch, scalars: StepScalars<Tensor>) => {
       const { value, grads } = valueAndGrad(lossOf)(p, batch);
       const next = update(optimizer, p, grads, s, scalars);
       return { params: next.params, adam: next.state, metrics: { loss: value, grad_norm: next.norm } };

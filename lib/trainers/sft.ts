@@ -10,7 +10,7 @@ import { crossEntropy } from '../losses/cross-entropy';
 import { llama } from '../models/llama';
 import type { LlamaConfig, LlamaParams } from '../models/llama';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { loraInit, withLora } from '../nn/lora';
 import type { LoraAdapter, LoraConfig } from '../nn/lora';
 import { pickModules, replaceModules } from '../nn/modules';
@@ -25,7 +25,7 @@ import { trainLoop } from './loop';
 import { copyTree } from '../io/params';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 export interface SftOptions {
   model: LlamaConfig;
@@ -64,7 +64,7 @@ export async function sft(context: TrainContext, o: SftOptions): Promise<Tuned> 
     return { loss, mean_token_accuracy: right.div(count.maximum(1)) };
   };
   const step = jit(
-    (a: Tuned, s: AdamWState<Tuned>, base: LlamaParams, batch: TokenBatch, scalars: AdamWScalars<Tensor>) => {
+    (a: Tuned, s: AdamWState<Tuned>, base: LlamaParams, batch: TokenBatch, scalars: StepScalars<Tensor>) => {
       const { value, grads } = valueAndGrad(lossOf)(a, base, batch);
       const next = update(optimizer, a, grads, s, scalars);
       return { tuned: next.params, adam: next.state, metrics: { ...value, grad_norm: next.norm } };

@@ -17,7 +17,7 @@ import { melDistance, multiResolutionStft } from '../losses/stft';
 import { vocoder, vocoderExcitation, vocoderHop, vocoderInit } from '../models/vocoder';
 import type { VocoderConfig, VocoderParams } from '../models/vocoder';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { logMelSpectrogram, melFrames } from '../nn/mel';
 import type { MelConfig } from '../nn/mel';
 import { Random } from '../nn/random';
@@ -29,7 +29,7 @@ import type { TrainContext, TrainMetrics } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 export interface VocoderOptions {
   model: VocoderConfig;
@@ -72,7 +72,7 @@ export async function trainVocoder(context: TrainContext, o: VocoderOptions): Pr
     return { loss: distance.mul(melWeight).add(weighted), mel_distance: distance, ...stft.metrics };
   };
   const step = jit(
-    (p: VocoderParams, s: AdamWState<VocoderParams>, x: Segments, scalars: AdamWScalars<Tensor>) => {
+    (p: VocoderParams, s: AdamWState<VocoderParams>, x: Segments, scalars: StepScalars<Tensor>) => {
       const { value, grads } = valueAndGrad(lossOf)(p, x);
       const next = update(optimizer, p, grads, s, scalars);
       return { params: next.params, adam: next.state, metrics: { ...value, grad_norm: next.norm } };

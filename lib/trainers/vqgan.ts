@@ -12,7 +12,7 @@ import type { VqganLossOptions } from '../losses/vqgan';
 import { vqganDecode, vqganEncode, vqganInit, vqganQuantise } from '../models/vqgan';
 import type { VqganConfig, VqganParams } from '../models/vqgan';
 import { adamWInit } from '../nn/adamw';
-import type { AdamWScalars, AdamWState } from '../nn/adamw';
+import type { AdamWState } from '../nn/adamw';
 import { Random } from '../nn/random';
 import { jit } from '../runtime/jit';
 import { compiled } from './context';
@@ -20,7 +20,7 @@ import type { TrainContext, TrainMetrics } from './context';
 import { trainLoop } from './loop';
 import { readMetrics } from './metrics';
 import { stepScalars, update } from './optimizer';
-import type { OptimizerConfig } from './optimizer';
+import type { OptimizerConfig, StepScalars } from './optimizer';
 
 export interface VqganOptions {
   model: VqganConfig;
@@ -57,7 +57,7 @@ export async function trainVqgan(context: TrainContext, o: VqganOptions): Promis
     return { ...metrics, ...codeUsage(codes, model.numEmbeddings), loss };
   };
   const step = jit(
-    (p: VqganParams, s: AdamWState<VqganParams>, target: Tensor, scalars: AdamWScalars<Tensor>) => {
+    (p: VqganParams, s: AdamWState<VqganParams>, target: Tensor, scalars: StepScalars<Tensor>) => {
       const { value, grads } = valueAndGrad(lossOf)(p, target);
       const next = update(optimizer, p, grads, s, scalars);
       return { params: next.params, adam: next.state, metrics: { ...value, grad_norm: next.norm } };

@@ -242,6 +242,37 @@ def optimiser():
         record(f"adamw.{step}", w=w, b=b, norm=norm, gw=w.grad, m=adam.state[w]["exp_avg"], v=adam.state[w]["exp_avg_sq"])
 
 
+def muon():
+    """A wide and a tall matrix. PyTorch iterates in bfloat16, two digits; its own code is run here with that cast to float64 instead."""
+    import inspect
+
+    from torch.optim import _muon
+
+    source = inspect.getsource(_muon._zeropower_via_newtonschulz)
+    assert source.count(".bfloat16()") == 1
+    scope = vars(_muon).copy()
+    exec(source.replace(".bfloat16()", ".double()"), scope)
+    original, _muon._zeropower_via_newtonschulz = _muon._zeropower_via_newtonschulz, scope["_zeropower_via_newtonschulz"]
+    try:
+        w, t = param("muon.w", (3, 5)), param("muon.t", (6, 4))
+        optimizer = torch.optim.Muon([w, t], lr=0.0, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+        for step, rate in enumerate([0.0, 0.01, 0.02, 0.015, 0.005]):
+            w.grad = param(f"muon.gw{step}", (3, 5)).detach()
+            t.grad = param(f"muon.gt{step}", (6, 4)).detach()
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            record(
+                f"muon.{step}",
+                w=w,
+                t=t,
+                mw=optimizer.state[w]["momentum_buffer"],
+                mt=optimizer.state[t]["momentum_buffer"],
+            )
+    finally:
+        _muon._zeropower_via_newtonschulz = original
+
+
 def schedules():
     import transformers
 
@@ -359,6 +390,7 @@ def main():
     pools()
     res_blocks()
     optimiser()
+    muon()
     schedules()
     cross_entropy()
     llama()

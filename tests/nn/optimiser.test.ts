@@ -20,11 +20,15 @@ import {
   lengthMask,
   linear,
   maskedPositions,
+  muon,
+  orthogonalize,
   paddingMask,
   Random,
 } from '../../lib/nn';
 import type { AdamWScalars, AdamWState, ScheduleConfig } from '../../lib/nn';
 import { closeDevices, jit } from '../../lib/runtime';
+import { optimizerSchema, stepScalars, update } from '../../lib/trainers/optimizer';
+import type { StepScalars } from '../../lib/trainers/optimizer';
 import { assertClose, assertGolden, checkLayer, golden, ints, param, valuesOf } from './golden';
 
 type Pair = { w: Tensor; b: Tensor };
@@ -84,6 +88,84 @@ describe('AdamW and clipping against PyTorch', () => {
     const state = adamWInit(start());
     const scalars = { scale: tensor(1), epsilon: tensor(1), decay: tensor(1) };
     assert.throws(() => adamW<unknown>(start(), { w: gradsOf(0).w }, state, scalars), /adamW: expected trees of/);
+  });
+});
+
+describe('Muon against PyTorch', () => {
+  after(closeDevices);
+
+  type Matrices = { w: Tensor; t: Tensor };
+  const step = jit(
+    (p: Matrices, m: Matrices, g: Matrices, rate: Tensor) => {
+      const [w, t] = [muon(p.w, g.w, m.w, rate), muon(p.t, g.t, m.t, rate)];
+      return { p: { w: w.p, t: t.p }, m: { w: w.momentum, t: t.momentum } };
+    },
+    { donate: [0, 1], name: 'muon' },
+  );
+
+  it('five steps of a wide and a tall matrix', async () => {
+    const make = (name: string, suffix = ''): Matrices => ({
+      w: param(`muon.${name}w${suffix}`, [3, 5]),
+      t: param(`muon.${name}t${suffix}`, [6, 4]),
+    });
+    let p = make('');
+    let m = treeMap(make(''), (t) => t.mul(0));
+    for (const [i, rate] of RATES.entries()) {
+      ({ p, m } = await step(p, m, make('g', String(i)), rate));
+      await assertGolden(`muon.${i}`, { ...p, mw: m.w, mt: m.t });
+    }
+  });
+
+  it('a matrix becomes nearly orthogonal, whatever its size', async () => {
+    for (const scale of [1e-3, 1, 1e3]) {
+      const q = orthogonalize(param('muon.gw0', [3, 5], scale));
+      const gram = Array.from(await (await valuesOf({ g: q.matMul(q, { transB: true }) })).g);
+      const expected = [1, 0, 0, 0, 1, 0, 0, 0, 1];
+      gram.forEach((v, i) => assert.ok(Math.abs(v - expected[i]) < 0.55, `${scale}: ${gram.join()}`));
+    }
+    assert.throws(() => orthogonalize(param('muon.v', [4])), /expected a matrix, got a tensor of shape \[4\]/);
+  });
+
+  it('the update of a network: Muon for matrices of layers, AdamW for all else', async () => {
+    const shapes = { embed: [6, 4], norm: [4], inner: [4, 4] };
+    const tree = (name: string) => ({
+      embed_tokens: param(`${name}.e`, shapes.embed),
+      layers: [{ norm: param(`${name}.n`, shapes.norm), q: param(`${name}.q`, shapes.inner) }],
+    });
+    const config = optimizerSchema.parse({ learningRate: 0.01, weightDecay: 0.1, batchSize: 1, steps: 4 });
+    const one = jit(
+      (
+        method: string,
+        p: ReturnType<typeof tree>,
+        g: ReturnType<typeof tree>,
+        s: AdamWState<ReturnType<typeof tree>>,
+        x: StepScalars<Tensor>,
+      ) => update({ ...config, method: method as 'muon', maxGradNorm: 1e9 }, p, g, s, x),
+      { name: 'update' },
+    );
+    const [p, g] = [tree('update.p'), tree('update.g')];
+    const { scalars, learningRate } = stepScalars(config, 0);
+    const both = await one('muon', p, g, adamWInit(p), scalars);
+    const adam = await one('adamw', p, g, adamWInit(p), scalars);
+    const alone = muon(p.layers[0].q, g.layers[0].q, g.layers[0].q.mul(0), tensor(learningRate));
+    const v = await valuesOf({
+      embed: both.params.embed_tokens,
+      norm: both.params.layers[0].norm,
+      q: both.params.layers[0].q,
+      m: both.state.m.layers[0].q,
+      second: both.state.v.layers[0].q,
+      adamEmbed: adam.params.embed_tokens,
+      adamNorm: adam.params.layers[0].norm,
+      adamQ: adam.params.layers[0].q,
+      muonQ: alone.p,
+      muonM: alone.momentum,
+    });
+    assertClose(v.embed, v.adamEmbed, 'embeddings');
+    assertClose(v.norm, v.adamNorm, 'norm');
+    assertClose(v.q, v.muonQ, 'matrix');
+    assertClose(v.m, v.muonM, 'momentum');
+    assert.ok(v.second.every((x) => x === 0));
+    assert.ok(v.q.some((x, i) => Math.abs(x - v.adamQ[i]) > 1e-4));
   });
 });
 

@@ -122,16 +122,24 @@ export class Canvas {
   }
 }
 
-/** A light ground with a tint and grain, both drawn from the stream. */
+/** How much darker each row of cells is than the one above. */
+const SHADE = 0.035;
+
+/**
+ * A light ground with a tint and grain, both drawn from the stream. Light falls from above: rows of cells get darker downwards, so that an
+ * image token tells its height. Nothing else does: a token knows others by their distance, and a small model does not learn
+ * from this how high something lies.
+ */
 export function ground(random: Random): Canvas {
   const canvas = new Canvas();
-  const tint = [0, 1, 2].map(() => 0.9 + 0.06 * random.uniform());
+  const tint = [0, 1, 2].map(() => 0.96 + 0.03 * random.uniform());
   const { data } = canvas.picture;
   // Grain needs no good random numbers, and many of them: a linear congruential generator (Numerical Recipes' constants).
   let state = random.uint32();
   for (let i = 0; i < data.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    data[i] = Math.min(1, tint[Math.floor(i / (SIDE * SIDE))] + 0.03 * (state / 2 ** 32 - 0.5));
+    const row = Math.floor((i % (SIDE * SIDE)) / (SIDE * CELL));
+    data[i] = Math.min(1, tint[Math.floor(i / (SIDE * SIDE))] - SHADE * row + 0.03 * (state / 2 ** 32 - 0.5));
   }
   return canvas;
 }
