@@ -51,7 +51,7 @@ export type { MelConfig } from './mel';
 export { geluMlp, geluMlpInit, swiglu, swigluInit } from './mlp';
 export type { GeluMlpParams, SwigluParams } from './mlp';
 export { muon, muonDefaults, orthogonalize } from './muon';
-export type { MuonConfig } from './muon';
+export type { MuonConfig, MuonMatrix } from './muon';
 export { groupNorm, groupNormInit, layerNorm, layerNormInit, rmsNorm, rmsNormInit } from './norm';
 export type { NormParams, RmsNormParams } from './norm';
 export { avgPool, globalAvgPool, maxPool, resizeNearest, upsampleNearest } from './pool';

@@ -8,6 +8,7 @@
  */
 import { ArgumentError } from '../errors';
 import { showShape } from '../graph/shape';
+import { stack } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 
 export interface MuonConfig {
@@ -23,39 +24,63 @@ const [A, B, C] = [3.4445, -4.775, 2.0315];
 const STEPS = 5;
 const EPSILON = 1e-7;
 
-/** The orthogonal matrix nearest to x [n, m], about: its singular values come to lie between .7 and 1.2. Throws ArgumentError. */
+/** For each of some matrices [..., n, m] the orthogonal one nearest to it, about: singular values come to lie between .7 and 1.2. Throws ArgumentError. */
 export function orthogonalize(x: Tensor): Tensor {
-  if (x.rank !== 2)
+  if (x.rank < 2)
     throw new ArgumentError(
       'orthogonalize',
-      `expected a matrix, got a tensor of shape ${showShape(x.shape)}`,
+      `expected matrices, got a tensor of shape ${showShape(x.shape)}`,
       'give AdamW what is no matrix',
     );
   // Products of the shorter side are the smaller ones.
-  const tall = x.shape[0] > x.shape[1];
-  let y = tall ? x.transpose() : x;
-  y = y.div(y.square().sum().sqrt().maximum(EPSILON));
+  const tall = x.shape.at(-2)! > x.shape.at(-1)!;
+  let y = tall ? turned(x) : x;
+  y = y.div(y.square().sum([-2, -1], true).sqrt().maximum(EPSILON));
   for (let i = 0; i < STEPS; i++) {
     const gram = y.matMul(y, { transB: true });
     y = y.mul(A).add(gram.mul(B).add(gram.matMul(gram).mul(C)).matMul(y));
   }
-  return tall ? y.transpose() : y;
+  return tall ? turned(y) : y;
+}
+
+/** [..., n, m] to [..., m, n]. */
+function turned(x: Tensor): Tensor {
+  const axes = x.shape.map((_, i) => i);
+  return x.transpose([...axes.slice(0, -2), x.rank - 1, x.rank - 2]);
+}
+
+/** A matrix [n, m] with its gradient and its momentum. */
+export interface MuonMatrix {
+  p: Tensor;
+  grad: Tensor;
+  momentum: Tensor;
 }
 
 /**
- * One update of a matrix [n, m]: b = mu b + (1 - mu) g; u = (1 - mu) g + mu b (Nesterov); p = p (1 - rate decay) - rate 0.2
- * sqrt(max(n, m)) orthogonalize(u).
+ * One update of matrices: b = mu b + (1 - mu) g; u = (1 - mu) g + mu b (Nesterov); p = p (1 - rate decay) - rate 0.2 sqrt(max(n, m))
+ * orthogonalize(u). Those of one shape are orthogonalized together: fewer, larger products, and far fewer of them to compile.
  */
 export function muon(
-  p: Tensor,
-  grad: Tensor,
-  momentum: Tensor,
+  matrices: readonly MuonMatrix[],
   rate: Tensor,
   config: MuonConfig = muonDefaults,
-): { p: Tensor; momentum: Tensor } {
+): Pick<MuonMatrix, 'p' | 'momentum'>[] {
   const { momentum: mu, weightDecay } = config;
-  const next = momentum.mul(mu).add(grad.mul(1 - mu));
-  const direction = orthogonalize(grad.mul(1 - mu).add(next.mul(mu)));
-  const decayed = weightDecay ? p.mul(rate.mul(-weightDecay).add(1)) : p;
-  return { p: decayed.sub(direction.mul(rate.mul(0.2 * Math.sqrt(Math.max(...p.shape))))), momentum: next };
+  const momenta = matrices.map(({ grad, momentum }) => momentum.mul(mu).add(grad.mul(1 - mu)));
+  const directions = new Array<Tensor>(matrices.length);
+  const shapes = new Map<string, number[]>();
+  matrices.forEach(({ p }, i) => shapes.set(p.shape.join(), [...(shapes.get(p.shape.join()) ?? []), i]));
+  for (const same of shapes.values()) {
+    const all = orthogonalize(stack(same.map((i) => matrices[i].grad.mul(1 - mu).add(momenta[i].mul(mu)))));
+    const parts = all.split(
+      same.map(() => 1),
+      0,
+    );
+    same.forEach((i, k) => (directions[i] = parts[k].reshape(matrices[i].p.shape)));
+  }
+  const decay = rate.mul(-weightDecay).add(1);
+  return matrices.map(({ p }, i) => {
+    const step = directions[i].mul(rate.mul(0.2 * Math.sqrt(Math.max(...p.shape))));
+    return { p: (weightDecay ? p.mul(decay) : p).sub(step), momentum: momenta[i] };
+  });
 }

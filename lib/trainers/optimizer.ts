@@ -47,7 +47,7 @@ export function stepScalars(c: OptimizerConfig, i: number): { learningRate: numb
 }
 
 /** Matrices of layers; embeddings and output layers are not in any. */
-const isMuons = (t: Tensor, path: string): boolean => t.rank === 2 && /(^|\.)(\w+_)?layers\./.test(path);
+const isMuons = (t: Tensor, path: string): boolean => t.rank === 2 && /(^|\.)(\w+_)?(layers|blocks)\./.test(path);
 
 /** AdamW's update, or Muon's where it is the method and they are its matrices; their second moments stay zero. */
 export function apply<P>(
@@ -64,14 +64,16 @@ export function apply<P>(
     (tree) => new Map(tensorsOf(tree).map((t) => [t.path, t.tensor])),
   );
   const config = { ...muonDefaults, weightDecay: c.weightDecay };
-  const moved = new Map(
-    tensorsOf(params)
-      .filter(({ tensor: t, path }) => isMuons(t, path))
-      .map(({ tensor: t, path }) => {
-        const g = byPath.get(path)!;
-        return [path, muon(t, factor ? g.mul(factor) : g, first.get(path)!, scalars.rate, config)];
-      }),
+  const paths = tensorsOf(params).filter(({ tensor: t, path }) => isMuons(t, path));
+  const updated = muon(
+    paths.map(({ tensor: p, path }) => {
+      const grad = byPath.get(path)!;
+      return { p, grad: factor ? grad.mul(factor) : grad, momentum: first.get(path)! };
+    }),
+    scalars.rate,
+    config,
   );
+  const moved = new Map(paths.map(({ path }, i) => [path, updated[i]]));
   return {
     params: treeMap(next.params, (t, path) => moved.get(path)?.p ?? t),
     state: {

@@ -97,7 +97,8 @@ describe('Muon against PyTorch', () => {
   type Matrices = { w: Tensor; t: Tensor };
   const step = jit(
     (p: Matrices, m: Matrices, g: Matrices, rate: Tensor) => {
-      const [w, t] = [muon(p.w, g.w, m.w, rate), muon(p.t, g.t, m.t, rate)];
+      const of = (k: keyof Matrices) => ({ p: p[k], grad: g[k], momentum: m[k] });
+      const [w, t] = muon([of('w'), of('t')], rate);
       return { p: { w: w.p, t: t.p }, m: { w: w.momentum, t: t.momentum } };
     },
     { donate: [0, 1], name: 'muon' },
@@ -116,6 +117,27 @@ describe('Muon against PyTorch', () => {
     }
   });
 
+  it('matrices that are updated together are updated as alone', async () => {
+    const of = (k: number) => ({
+      p: param(`muon.p${k}`, [3, 5]),
+      grad: param(`muon.gw${k}`, [3, 5]),
+      momentum: param(`muon.m${k}`, [3, 5]),
+    });
+    const rate = tensor(0.1);
+    const together = muon([of(0), of(1), of(2)], rate);
+    const alone = [0, 1, 2].map((k) => muon([of(k)], rate)[0]);
+    const v = await valuesOf(
+      Object.fromEntries(
+        [0, 1, 2].flatMap((k) => [
+          [`t${k}`, together[k].p],
+          [`a${k}`, alone[k].p],
+        ]),
+      ),
+    );
+    for (const k of [0, 1, 2]) assertClose(v[`t${k}`], v[`a${k}`], `matrix ${k}`);
+    assert.notDeepEqual(v.t0, v.t1);
+  });
+
   it('a matrix becomes nearly orthogonal, whatever its size', async () => {
     for (const scale of [1e-3, 1, 1e3]) {
       const q = orthogonalize(param('muon.gw0', [3, 5], scale));
@@ -123,7 +145,7 @@ describe('Muon against PyTorch', () => {
       const expected = [1, 0, 0, 0, 1, 0, 0, 0, 1];
       gram.forEach((v, i) => assert.ok(Math.abs(v - expected[i]) < 0.55, `${scale}: ${gram.join()}`));
     }
-    assert.throws(() => orthogonalize(param('muon.v', [4])), /expected a matrix, got a tensor of shape \[4\]/);
+    assert.throws(() => orthogonalize(param('muon.v', [4])), /expected matrices, got a tensor of shape \[4\]/);
   });
 
   it('the update of a network: Muon for matrices of layers, AdamW for all else', async () => {
@@ -147,7 +169,8 @@ describe('Muon against PyTorch', () => {
     const { scalars, learningRate } = stepScalars(config, 0);
     const both = await one('muon', p, g, adamWInit(p), scalars);
     const adam = await one('adamw', p, g, adamWInit(p), scalars);
-    const alone = muon(p.layers[0].q, g.layers[0].q, g.layers[0].q.mul(0), tensor(learningRate));
+    const { q } = g.layers[0];
+    const [alone] = muon([{ p: p.layers[0].q, grad: q, momentum: q.mul(0) }], tensor(learningRate));
     const v = await valuesOf({
       embed: both.params.embed_tokens,
       norm: both.params.layers[0].norm,

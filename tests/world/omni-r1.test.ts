@@ -93,13 +93,14 @@ describe("Omni-R1's laptop world", () => {
     for (const sample of all) {
       const told = describePlaces(sample, random);
       const parts = told.slice(told.indexOf(': ') + 2, -1).split(', ');
-      assert.deepEqual([...parts].sort(), [...sample.located!].sort(), told);
+      assert.equal(parts.length, Math.min(4, sample.located!.length), told);
+      for (const part of parts) assert.ok(sample.located!.includes(part), told);
       // A bar's height follows from its value: the value comes last.
       for (const part of parts)
-        assert.match(part, sample.figure === 'objects' ? /^\w+ \w+\([\d.]+,[\d.]+\)$/ : /^\w+\([\d.,]+\) \d$/);
+        assert.match(part, sample.figure === 'objects' ? /^\w+ \w+ ZOOM-in\([\d.,]+\)$/ : /^\w+ BBOX\([\d.,]+\) \d$/);
       for (const step of sample.steps) {
         // Frames are those of the actions that are learned later.
-        if (step.action.name === 'BBOX') assert.ok(told.includes(formatAction(step.action).slice('BBOX'.length)), told);
+        if (step.action.name === 'BBOX') assert.ok(told.includes(formatAction(step.action)), told);
       }
     }
   });

@@ -7,7 +7,8 @@ import { layoutOf } from '../../models/r1-layout';
 import type { R1Example } from '../../models/r1-template';
 import { vqganGrid } from '../../models/vqgan';
 import { defineExperiment } from '../../pipeline/experiment';
-import { r1Sample } from '../../world/omni-r1';
+import { makeR1Sample, r1Sample } from '../../world/omni-r1';
+import type { R1Sample } from '../../world/omni-r1';
 import { loadVqgan, r1RowSchema } from './load';
 import { r1Sizes, r1WorldSchema } from './sizes';
 import { descriptionExamples, trainR1Tokenizer, trajectoryRows } from './tokens';
@@ -29,6 +30,19 @@ export function packed(examples: readonly R1Example[]): Record<string, HostTenso
     mask: ints(examples.flatMap((e) => e.mask)),
     ends: ints(examples.map((e) => (end += e.ids.length))),
   };
+}
+
+/** Where the further samples of a task begin. */
+const FURTHER = 1_000_000;
+
+/**
+ * Sample `i` of those that are described: none of the trajectories'. Every second is natural or structured, by turns: most is to be
+ * said of these, and they are what places are asked of.
+ */
+function describedSample(seed: number, trajectories: number, i: number): R1Sample {
+  const half = Math.floor(i / 2);
+  if (i % 2 === 0) return r1Sample(seed, 'train', trajectories + half);
+  return makeR1Sample(seed, 'train', half % 2 ? 'natural' : 'structured', FURTHER + Math.floor(half / 2));
 }
 
 export const data = defineExperiment({
@@ -64,8 +78,7 @@ export const data = defineExperiment({
     const descriptions: R1Example[] = [];
     for (let at = 0; at < world.descriptions; at += CHUNK) {
       const n = Math.min(CHUNK, world.descriptions - at);
-      // Other samples than the trajectories'.
-      const samples = Array.from({ length: n }, (_, k) => r1Sample(seed, 'train', world.trajectories + at + k));
+      const samples = Array.from({ length: n }, (_, k) => describedSample(seed, world.trajectories, at + k));
       descriptions.push(...(await descriptionExamples(coder, tokenizer, layout, samples, seed + at)));
       ctx.progress(world.trajectories + at + n, total);
     }

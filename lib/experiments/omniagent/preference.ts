@@ -41,7 +41,7 @@ export const preferenceParents: ParentRef[] = ['omniagent/data', 'omniagent/stag
 /** Three epochs are the card's. */
 export function preferenceConfig(profile: Profile): PreferenceConfig {
   const { model, world, preference: optimizer, preferenceLora: lora } = profileSizes(profile);
-  return { model, lora, optimizer, heldOut: Math.min(160, world.heldOutPairs), epochs: 3 };
+  return { model, lora, optimizer, heldOut: Math.min(96, world.heldOutPairs), epochs: 3 };
 }
 
 /** Pairs that a configuration trains on. */

@@ -37,7 +37,7 @@ const sizes: Record<Exclude<Profile, 'paper'>, RlSizes> = {
     12,
   ),
   laptop: sizesOf(
-    { learningRate: 5e-4, batchSize: 4, steps: 24, warmupRatio: 0.1, checkpointEvery: 6 },
+    { learningRate: 2e-4, batchSize: 4, steps: 24, warmupRatio: 0.1, checkpointEvery: 6 },
     // 192 predictions: one shape for nearly every batch.
     { generations: 6, maxNewTokens: 96, maxLength: 193 },
     32,

@@ -123,9 +123,9 @@ const laptop: Sizes = {
   outputProjector: { width: 128, heads: 4, hidden: 512, encoderLayers: 1, decoderLayers: 2, unfold: 4 },
   stage1: optimizer({ method: 'muon', learningRate: 2e-3, batchSize: 16, steps: 700, checkpointEvery: 100 }),
   stage2: optimizer({ method: 'muon', learningRate: 1e-3, batchSize: 16, steps: 700, checkpointEvery: 100 }),
-  sft: optimizer({ method: 'muon', learningRate: 2e-3, batchSize: 16, steps: 1300, checkpointEvery: 100 }),
+  sft: optimizer({ method: 'muon', learningRate: 2e-3, batchSize: 16, steps: 1200, checkpointEvery: 100 }),
   sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
-  preference: optimizer({ learningRate: 2e-4, batchSize: 8, steps: 120, warmupRatio: 0.1, checkpointEvery: 40 }),
+  preference: optimizer({ learningRate: 1e-4, batchSize: 8, steps: 60, warmupRatio: 0.1, checkpointEvery: 20 }),
   preferenceLora: { rank: 32, alpha: 64, targets, modulesToSave: [] },
 };
 

@@ -122,25 +122,28 @@ export class Canvas {
   }
 }
 
-/** How much darker each row of cells is than the one above. */
+/** How much darker each row of cells is than the one above, and how much less red and more blue each column than the one before. */
 const SHADE = 0.035;
 
 /**
- * A light ground with a tint and grain, both drawn from the stream. Light falls from above: rows of cells get darker downwards, so that an
- * image token tells its height. Nothing else does: a token knows others by their distance, and a small model does not learn
- * from this how high something lies.
+ * A light ground with a little tint and grain, both drawn from the stream. Light falls from above, and warm light from the left, so that
+ * an image token tells its place. Nothing else does: tokens know each other by their distance, and a small model does not learn from
+ * this where something lies (README.md).
  */
 export function ground(random: Random): Canvas {
   const canvas = new Canvas();
-  const tint = [0, 1, 2].map(() => 0.96 + 0.03 * random.uniform());
+  const tint = [0, 1, 2].map(() => 0.97 + 0.012 * random.uniform());
   const { data } = canvas.picture;
   // Grain needs no good random numbers, and many of them: a linear congruential generator (Numerical Recipes' constants).
   let state = random.uint32();
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const row = Math.floor((i % (SIDE * SIDE)) / (SIDE * CELL));
-    data[i] = Math.min(1, tint[Math.floor(i / (SIDE * SIDE))] - SHADE * row + 0.03 * (state / 2 ** 32 - 0.5));
-  }
+  for (let c = 0; c < 3; c++)
+    for (let y = 0; y < SIDE; y++)
+      for (let x = 0; x < SIDE; x++) {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        const [row, column] = [Math.floor(y / CELL), Math.floor(x / CELL)];
+        const steps = row + [column, (CELLS - 1) / 2, CELLS - 1 - column][c];
+        data[(c * SIDE + y) * SIDE + x] = Math.min(1, tint[c] - SHADE * steps + 0.03 * (state / 2 ** 32 - 0.5));
+      }
   return canvas;
 }
 

@@ -3,7 +3,7 @@
  * a part (BBOX) or mark a place (MARK).
  */
 import type { Picture } from '../../io/media';
-import { argumentsOf, executeAction } from './actions';
+import { executeAction, formatAction } from './actions';
 import type { Action } from './actions';
 import { Canvas, CELL, CELLS, COLOUR_NAMES, COLOURS, DARK, ground } from './canvas';
 import type { Colour } from './canvas';
@@ -39,7 +39,7 @@ function bars(random: Random, paint: Random): { list: Bar[]; image: Picture; dra
       image: canvas.picture,
       figure: 'bars',
       facts,
-      located: list.map((b, i) => `${b.colour}(${argumentsOf(frame(i, b))}) ${b.value}`),
+      located: list.map((b, i) => `${b.colour} ${formatAction(frame(i, b))} ${b.value}`),
       predict: () => null,
     },
   };
@@ -187,7 +187,7 @@ function steps(random: Random, paint: Random): { values: number[]; draft: BarDra
       image: canvas.picture,
       figure: 'line',
       facts: list.map(String),
-      located: list.map((v, i) => `${i + 1}(${argumentsOf(frameAt(i * 2, 7 - v))}) ${v}`),
+      located: list.map((v, i) => `${i + 1} ${formatAction(frameAt(i * 2, 7 - v))} ${v}`),
       predict: () => null,
     },
   };

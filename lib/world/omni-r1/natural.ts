@@ -3,13 +3,13 @@
  * its colour is asked for. The step enlarges the part of the picture that it is in.
  */
 import type { Picture } from '../../io/media';
-import { executeAction } from './actions';
+import { executeAction, formatAction } from './actions';
 import type { Action } from './actions';
 import { Canvas, CELLS, COLOUR_NAMES, drawShape, ground, SHAPES } from './canvas';
 import type { Colour, Shape } from './canvas';
 import type { Generator } from './sample';
 
-const OBJECTS = 10;
+const OBJECTS = 6;
 /** Cells of the part that is enlarged, and where such a part may begin. */
 const PART = 4;
 const STARTS = [0, 2, 4];
@@ -62,8 +62,7 @@ export const findColour: Generator = (random, paint) => {
     answer: asked.colour,
     figure: 'objects',
     facts: inOrder.map(fact),
-    // The extent is always the same.
-    located: inOrder.map((t) => `${fact(t)}(${startFor(t.column) / CELLS},${startFor(t.row) / CELLS})`),
+    located: inOrder.map((t) => `${fact(t)} ${formatAction(zoomOn(t))}`),
     predict: () => null,
     // The object in other colours, the other parts of the picture, and the picture itself.
     alternatives: () => [

@@ -39,8 +39,8 @@ export interface R1Sample {
   /** What the picture shows, for the base model: facts in the order in which a description says them. */
   facts: string[];
   /**
-   * What each part is called, where it is (what an action that shows it would be given), then what else is said of it:
-   * "red(0.125,0.625,0.125,0.25) 2". The place has to be seen, since nothing that is said before tells it.
+   * What each part is called, the action that would show it, then what else is said of it: "red BBOX(0.125,0.625,0.125,0.25) 2". The
+   * place has to be seen, since nothing that is said before tells it.
    */
   located?: string[];
   /** What kind of figure it is; a description begins with it. */
@@ -66,15 +66,19 @@ export type Generator = (random: Random, paint: Random) => Draft;
 export const describe = ({ figure, facts }: Pick<R1Sample, 'figure' | 'facts'>, chosen = facts): string =>
   `${figure}: ${chosen.join(', ')}.`;
 
+/** Parts that one description tells the places of, at most. */
+const PLACES = 4;
+
 /**
- * A description that says where each part is, too: "bars: red(0.125,0.625,0.125,0.25) 2, ...". Half of them in reading order; half in
- * any order: then the words alone tell what a place is asked of, as they do in questions.
+ * A description that says where each part is, too: "bars: red BBOX(0.125,0.625,0.125,0.25) 2, ...". Half of them in reading order; half
+ * in any order: then the words alone tell what a place is asked of, as they do in questions. Of many parts some.
  */
 export const describePlaces = (
   { figure, facts, located }: Pick<R1Sample, 'figure' | 'facts' | 'located'>,
   random: Random,
 ): string => {
-  const list = located ?? facts;
-  const mixed = located && random.uniform() < 0.5;
-  return describe({ figure, facts: mixed ? random.permutation(list.length).map((i) => list[i]) : list });
+  if (!located) return describe({ figure, facts });
+  const chosen = random.permutation(located.length).slice(0, PLACES);
+  if (random.uniform() < 0.5) chosen.sort((a, b) => a - b);
+  return describe({ figure, facts: chosen.map((i) => located[i]) });
 };
