@@ -90,7 +90,7 @@ export function blockBatch(
     captions.set(Array.from(block ? captionTokens(modality, block.caption) : empty), row * empty.length);
     if (!block) continue;
     present[row] = 1;
-    for (let k = 0; k < n; k++) at[row * n + k] = example! * time + block.at + k;
+    for (let k = 0; k < n; k++) at[row * n + k] = example * time + block.at + k;
   }
   return {
     at: ints(at, [count, n]),

@@ -6,7 +6,15 @@ import { llamaInit, outputProjectorsInit } from '../../lib/models';
 import type { EncodedMedium, LlamaConfig, OutputProjectorConfig } from '../../lib/models';
 import { inputProjectorInit } from '../../lib/models';
 import { embedding, noiseScheduleSchema, normal, Random } from '../../lib/nn';
-import { memoryContext, optimizerSchema, toHost, trainStage1, trainStage2, trainStage3 } from '../../lib/trainers';
+import {
+  memoryContext,
+  omniBatch,
+  optimizerSchema,
+  toHost,
+  trainStage1,
+  trainStage2,
+  trainStage3,
+} from '../../lib/trainers';
 import type { DiffusionTerm, OmniExample, TextTargets } from '../../lib/trainers';
 import { MODALITIES, SIGNALS } from '../../lib/world';
 import type { Modality } from '../../lib/world';
@@ -215,6 +223,50 @@ describe('trainers: stages 1 to 3', () => {
     for (const m of MODALITIES) assert.ok(last[`align/${m}`] < 0.7 * first[`align/${m}`], m);
     assert.deepEqual(await toHost({ base, inputProjector, outputProjectors }), before);
     assert.deepEqual(Object.keys(result).sort(), ['adapter', 'inputProjector', 'modules', 'outputProjectors']);
+  });
+
+  for (const [name, kept] of [
+    ['few', 3],
+    ['many', 6],
+  ] as const)
+    it(`leaves out media and blocks that are not there without changing anything: ${name} of both`, async () => {
+      const some = examples.map((e, i) => (i % 8 < kept ? e : { ...e, media: [], blocks: [] }));
+      const train = async (packed: boolean) => {
+        const context = memoryContext();
+        const rng = new Random(5);
+        await trainStage3(context, {
+          model,
+          base,
+          lora: { rank: 4, alpha: 8, targets: ['q_proj', 'v_proj'] },
+          modulesToSave: [],
+          inputConfig,
+          outputConfig: outputs,
+          targets: targets as TextTargets,
+          optimizer: { ...optimizer, learningRate: 1e-3, steps: 3 },
+          examples: some,
+          batch: { shape, store, captionTokens, packed },
+          inputProjector: inputProjectorInit(rng, inputConfig),
+          outputProjectors: outputProjectorsInit(rng, outputs),
+          seed: 1,
+        });
+        return context.rows.map((r) => r.metrics);
+      };
+      const [loose, tight] = [await train(false), await train(true)];
+      loose.forEach((row, i) => {
+        assert.deepEqual(Object.keys(row).sort(), Object.keys(tight[i]).sort());
+        for (const [key, value] of Object.entries(row))
+          assert.ok(Math.abs(tight[i][key] - value) < 1e-4 * Math.max(1, Math.abs(value)), `${i} ${key}`);
+      });
+    });
+
+  it('rows of a packed batch are those that have a medium or a block, half of them where that is enough', () => {
+    const some = (kept: number) => examples.map((e, i) => (i < kept ? e : { ...e, media: [], blocks: [] }));
+    const rows = (kept: number) => {
+      const { input, output } = omniBatch(some(kept), { shape, store, captionTokens, packed: true });
+      return [input!.media.states.shape[0], ...MODALITIES.map((m) => output![m].at.shape[0])];
+    };
+    assert.deepEqual(rows(3), [4, 4, 4, 4]);
+    assert.deepEqual(rows(5), [8, 8, 8, 8]);
   });
 
   it('refuses more media in a sequence than the batch has room for', async () => {
