@@ -61,6 +61,11 @@ describe('figure helpers', () => {
     const size = { width: 400, height: 300 };
     assert.deepEqual(placeLabels([{ text: 'alone', x: 200, y: 150 }], size), ['top center']);
     assert.match(placeLabels([{ text: 'a long label', x: 398, y: 150 }], size)[0], /left/);
+    // Error bars cross what stands above, below and beside a point.
+    assert.match(
+      placeLabels([{ text: 'barred', x: 200, y: 150, xError: 60, yError: 60 }], size)[0],
+      /^(top|bottom) (left|right)$/,
+    );
     const [a, b] = placeLabels([{ text: 'first', x: 200, y: 150 }, { text: 'second', x: 204, y: 152 }], size); // prettier-ignore
     assert.notEqual(a, b);
   });

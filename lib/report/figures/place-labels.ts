@@ -1,4 +1,4 @@
-/** Chooses a side for the label of each point, so that labels keep off each other, the points and the edges. */
+/** Chooses a side for the label of each point, so that labels keep off each other, the points with their error bars, and the edges. */
 
 /** Positions as plotly names them, the preferred first. */
 const sides = ['top center', 'middle right', 'middle left', 'bottom center', 'top right', 'top left', 'bottom right', 'bottom left'];
@@ -16,12 +16,16 @@ const overlap = (a: Rectangle, b: Rectangle) =>
 
 const area = (a: Rectangle) => (a.right - a.left) * (a.bottom - a.top);
 
-/** Greedy, in the order given. Positions and `size` in pixels, y downwards; letters are taken as 7.6 x 15 pixels. */
+/** Greedy, in the order given. Positions, half lengths of error bars and `size` in pixels, y downwards; letters are taken as 7.6 x 15 pixels. */
 export function placeLabels(
-  points: { text: string; x: number; y: number }[],
+  points: { text: string; x: number; y: number; xError?: number; yError?: number }[],
   size: { width: number; height: number },
 ): string[] {
   const marks = points.map(({ x, y }) => ({ left: x - 7, right: x + 7, top: y - 7, bottom: y + 7 }));
+  const bars = points.flatMap(({ x, y, xError = 0, yError = 0 }) => [
+    { left: x - xError, right: x + xError, top: y - 2, bottom: y + 2 },
+    { left: x - 2, right: x + 2, top: y - yError, bottom: y + yError },
+  ]);
   const placed: Rectangle[] = [];
   const inside = { left: 0, top: 0, right: size.width, bottom: size.height };
   return points.map(({ text, x, y }, i) => {
@@ -32,7 +36,7 @@ export function placeLabels(
       return { left, right: left + width, top, bottom: top + 15 };
     });
     const cost = (box: Rectangle) =>
-      [...placed, ...marks.filter((_, k) => k !== i)].reduce((sum, other) => sum + overlap(box, other), 0) +
+      [...placed, ...bars, ...marks.filter((_, k) => k !== i)].reduce((sum, other) => sum + overlap(box, other), 0) +
       area(box) -
       overlap(box, inside);
     const costs = boxes.map(cost);

@@ -74,11 +74,15 @@ export function scatterFigure(options: ScatterFigureOptions): Figure {
   };
   const share = (v: number, [low, high]: [number, number], log?: boolean) =>
     log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low);
+  const xAt = (v: number): number => share(v, xRange, options.x.log) * size.width;
+  const yAt = (v: number): number => (1 - share(v, yRange, options.y.log)) * size.height;
   const positions = placeLabels(
-    points.map((p) => ({
-      text: p.name,
-      x: share(p.x, xRange, options.x.log) * size.width,
-      y: (1 - share(p.y, yRange, options.y.log)) * size.height,
+    points.map(({ name, x, y, xError = 0, yError = 0 }) => ({
+      text: name,
+      x: xAt(x),
+      y: yAt(y),
+      xError: xAt(x + xError) - xAt(x),
+      yError: yAt(y) - yAt(y + yError),
     })),
     size,
   );
@@ -114,8 +118,10 @@ export function scatterFigure(options: ScatterFigureOptions): Figure {
       name: 'Pareto front',
       x: best.map((p) => p.x),
       y: best.map((p) => p.y),
-      mode: 'lines',
+      // Rings: a front of one point is no line.
+      mode: 'lines+markers',
       line: { color: '#555555', dash: 'dash', width: 1.5 },
+      marker: { color: '#555555', symbol: 'circle-open', size: 20, line: { color: '#555555', width: 1.5 } },
     });
   }
   const arrow = (way?: 'higher' | 'lower') => (way ? ` (${way} is better)` : '');
