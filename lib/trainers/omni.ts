@@ -86,6 +86,8 @@ export interface OmniOptions {
   diffusion?: DiffusionTerm;
   /** Share of the learning rate for the projectors (NExT-GPT: 0.1 in stage 3). Default 1. */
   projectorRate?: number;
+  /** How the projectors' matrices are updated. Default: as the rest. */
+  projectorMethod?: OptimizerConfig['method'];
   /** Only these rows of trained embeddings change; default: all. */
   rows?: { from: number; to: number };
   optimizer: OptimizerConfig;
@@ -175,7 +177,7 @@ const rowMask = (count: number, { from, to }: { from: number; to: number }): Ten
 
 /** Trains the parts of a stage and returns them. */
 export async function trainOmni(context: TrainContext, name: string, o: OmniOptions): Promise<OmniParts> {
-  const { optimizer, device, projectorRate = 1 } = o;
+  const { optimizer, device, projectorRate = 1, projectorMethod = o.optimizer.method } = o;
   const rng = new Random(o.seed, name);
   const order = rng.stream('order');
   const decoders: FrozenDecoders = {
@@ -203,14 +205,14 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
       const kept = { ...grads, language: keepRows(grads.language, base, o.rows) };
       // Clipped apart: the alignment's gradient in the projectors, the largest by far, would leave the language model little.
       const norms: Tensor[] = [];
-      const part = <K extends keyof Trained>(k: K, rates: StepScalars<Tensor>) => {
+      const part = <K extends keyof Trained>(k: K, rates: StepScalars<Tensor>, method = optimizer.method) => {
         if (!tensorsOf(t[k]).length) return { params: t[k], state: { m: s.m[k], v: s.v[k] } };
         const { factor, norm } = clipFactor(kept[k], optimizer.maxGradNorm);
         norms.push(norm);
-        return apply(optimizer, t[k], kept[k], { m: s.m[k], v: s.v[k] }, rates, factor);
+        return apply({ ...optimizer, method }, t[k], kept[k], { m: s.m[k], v: s.v[k] }, rates, factor);
       };
       const language = part('language', scalars);
-      const other = part('projectors', slower);
+      const other = part('projectors', slower, projectorMethod);
       const norm = norms.reduce((a, b) => a.square().add(b.square()).sqrt());
       return {
         trained: { language: language.params, projectors: other.params },

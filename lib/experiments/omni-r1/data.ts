@@ -36,13 +36,14 @@ export function packed(examples: readonly R1Example[]): Record<string, HostTenso
 const FURTHER = 1_000_000;
 
 /**
- * Sample `i` of those that are described: none of the trajectories'. Every second is natural or structured, by turns: most is to be
- * said of these, and they are what places are asked of.
+ * Sample `i` of those that are described: none of the trajectories'. Three of four are structured or natural: most is to be said of
+ * these, and they are what places are asked of.
  */
 function describedSample(seed: number, trajectories: number, i: number): R1Sample {
-  const half = Math.floor(i / 2);
-  if (i % 2 === 0) return r1Sample(seed, 'train', trajectories + half);
-  return makeR1Sample(seed, 'train', half % 2 ? 'natural' : 'structured', FURTHER + Math.floor(half / 2));
+  const [round, place] = [Math.floor(i / 4), i % 4];
+  if (place === 0) return r1Sample(seed, 'train', trajectories + round);
+  if (place === 2) return makeR1Sample(seed, 'train', 'natural', FURTHER + round);
+  return makeR1Sample(seed, 'train', 'structured', FURTHER + 2 * round + (place - 1) / 2);
 }
 
 export const data = defineExperiment({

@@ -41,21 +41,24 @@ export const stage3 = defineExperiment({
     lora: loraSchema,
     optimizer: optimizerSchema,
     alignWeight: z.number().min(0),
-    /** Share of the learning rate for the projectors. */
+    /** Share of the learning rate for the projectors, and how their matrices are updated. */
     projectorRate: z.number().positive(),
+    projectorMethod: optimizerSchema.shape.method,
     world: worldSchema.pick({ places: true, slots: true }),
     evaluation: answersSchema,
   }),
   config: (profile) => {
     const { model, world, sft: optimizer, sftLora: lora } = profileSizes(profile);
     const { places, slots } = world;
-    // NExT-GPT: 2e-4 for the adapter, 2e-5 for the projectors, which start trained. Here they have had minutes, not days.
+    // NExT-GPT: 2e-4 for the adapter, 2e-5 for the projectors, which start trained. Here they have had minutes, not days. Muon
+    // would take a quarter of a step's time for them.
     return {
       model,
       lora,
       optimizer,
       alignWeight: 0.1,
-      projectorRate: 0.5,
+      projectorRate: profile === 'laptop' ? 0.25 : 0.5,
+      projectorMethod: 'adamw' as const,
       world: { places, slots },
       evaluation: answerSizes[profile === 'paper' ? 'gpu' : profile],
     };
@@ -104,6 +107,7 @@ export const stage3 = defineExperiment({
       targets: textTargets(decoders),
       alignWeight: ctx.config.alignWeight,
       projectorRate: ctx.config.projectorRate,
+      projectorMethod: ctx.config.projectorMethod,
       optimizer,
       examples: train.examples,
       batch,

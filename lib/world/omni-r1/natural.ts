@@ -62,7 +62,8 @@ export const findColour: Generator = (random, paint) => {
     answer: asked.colour,
     figure: 'objects',
     facts: inOrder.map(fact),
-    located: inOrder.map((t) => `${fact(t)} ${formatAction(zoomOn(t))}`),
+    // By shape, as the question asks; the colour comes last.
+    located: inOrder.map((t) => `${t.shape} ${formatAction(zoomOn(t))} ${t.colour}`),
     predict: () => null,
     // The object in other colours, the other parts of the picture, and the picture itself.
     alternatives: () => [
