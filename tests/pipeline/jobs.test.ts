@@ -306,8 +306,8 @@ describe('pipeline: jobs', function () {
     );
     // Two trainings of profile laptop do not fit where two of smoke do.
     assert.deepEqual(
-      ['smoke', 'laptop'].map((profile) => defaultJobs('cpu', profile, 16e9)),
-      [2, 1],
+      ['smoke', 'laptop', 'gpu'].map((profile) => defaultJobs('cpu', profile, 5e9)),
+      [2, 1, 1],
     );
   });
 });
