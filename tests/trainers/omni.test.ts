@@ -106,6 +106,33 @@ describe('trainers: stages 1 to 3', () => {
     assert.deepEqual(resumed.rows, context.rows.slice(60));
   });
 
+  it('learns with Muon, too, and comes from its checkpoint to the same', async () => {
+    const options = {
+      model,
+      base,
+      inputConfig,
+      optimizer: { ...optimizer, method: 'muon' as const, steps: 40, checkpointEvery: 25 },
+      examples: examples.map((e) => ({ ...e, ids: Array.from(e.ids).slice(0, 6), mask: Array.from(e.mask).slice(0, 6), blocks: [] })), // prettier-ignore
+      batch: { shape, store },
+      seed: 1,
+    };
+    const context = memoryContext();
+    const projector = await trainStage1(context, options);
+    const [first, last] = [context.rows[0].metrics.loss, context.rows.at(-1)!.metrics.loss];
+    assert.ok(last < 0.5 * first, `${first} to ${last}`);
+    const resumed = memoryContext();
+    resumed.last = context.last;
+    assert.equal(context.last?.step, 25);
+    await same(await trainStage1(resumed, options), projector);
+    assert.deepEqual(resumed.rows, context.rows.slice(25));
+    // The matrices went another way than AdamW would have led them.
+    const other = await trainStage1(memoryContext(), {
+      ...options,
+      optimizer: { ...options.optimizer, method: 'adamw' },
+    });
+    await assert.rejects(same(other, projector));
+  });
+
   it('stage 2 aligns the output projectors; of the embeddings only the signals change', async () => {
     const context = memoryContext();
     const { outputProjectors, modules } = await trainStage2(context, {
