@@ -55,7 +55,9 @@ export const searchExperiment = defineExperiment({
       const figure = figureOf(method);
       const scores = multiples.map((_, k) => lastLogged(ctx.parents[i * multiples.length + k], figure));
       scores.forEach((score, k) => (metrics[`${figure}/${method}/${multiples[k].toPrecision(3)}`] = score));
-      metrics[`best/${method}`] = multiples[scores.indexOf(Math.max(...scores))];
+      // Means of the same counts may differ in their last bits.
+      const best = Math.max(...scores);
+      metrics[`best/${method}`] = multiples[scores.findIndex((score) => score > best - 1e-9)];
     });
     return Promise.resolve(metrics);
   },
