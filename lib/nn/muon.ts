@@ -24,7 +24,7 @@ const [A, B, C] = [3.4445, -4.775, 2.0315];
 const STEPS = 5;
 const EPSILON = 1e-7;
 
-/** For each of some matrices [..., n, m] the orthogonal one nearest to it, about: singular values come to lie between .7 and 1.2. Throws ArgumentError. */
+/** For each of some matrices [..., n, m] the orthogonal one nearest to it, about: singular values come near 1, not to it. Throws ArgumentError. */
 export function orthogonalize(x: Tensor): Tensor {
   if (x.rank < 2)
     throw new ArgumentError(
