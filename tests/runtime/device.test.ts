@@ -96,8 +96,9 @@ describe('the cpu device', () => {
     const kept = await f(ramp());
     const lost = await f(ramp());
     await kept.data();
-    const running = jit((x: Tensor) => x.exp().sum())(ramp());
-    // One turn later the request is on its way; its session takes the worker milliseconds to make.
+    // Another shape than other tests give it, so a session is to be made first; then it runs for a good part of a second.
+    const running = heavy(tensor(new Float32Array(720 * 720).fill(1e-3), { shape: [720, 720] }));
+    // One turn later the request is on its way.
     await new Promise((resolve) => setImmediate(resolve));
     await workerOf().terminate();
     await assert.rejects(running, (e) => e instanceof DeviceError && /worker ended/.test(e.message));
