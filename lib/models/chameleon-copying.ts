@@ -70,8 +70,9 @@ export function withLookBack(params: LlamaParams, c: LlamaConfig, heads: readonl
 }
 
 /**
- * Heads that look back from an image of `columns` tokens a row to the one before, `distance` tokens back, and to the row above; those
- * that the model has. The state at an image token predicts the next one: its counterparts lie one nearer.
+ * Heads that look back from an image of `columns` tokens a row to the one before, `distance` tokens back, to the row above, and to the
+ * token before, from which a thing learns what ground it stands on; later ones from an action's arguments to the name before it. Those that
+ * the model has. The state at an image token predicts the next one: its counterparts lie one nearer.
  */
 export const imageLookBacks = (c: LlamaConfig, columns: number, distance: number): LookBack[] =>
   [
@@ -79,4 +80,7 @@ export const imageLookBacks = (c: LlamaConfig, columns: number, distance: number
     { layer: 0, head: 1, offset: distance },
     { layer: 1, head: 0, offset: distance - 1 },
     { layer: 0, head: 2, offset: columns - 1 },
+    { layer: 0, head: 3, offset: 1 },
+    { layer: 2, head: 0, offset: 2 },
+    { layer: 2, head: 1, offset: 4 },
   ].filter((h) => h.layer < c.layers && h.head < c.kvHeads);

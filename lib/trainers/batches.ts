@@ -47,6 +47,9 @@ const ROUND = 32;
 /** Batches that are formed together, from examples sorted by length. */
 const POOL = 16;
 
+/** Predictions of a sequence of so many tokens, padded. */
+const padded = (length: number): number => Math.ceil((length - 1) / ROUND) * ROUND;
+
 /** Which examples step `i` takes, epoch after epoch; the last batch of an epoch is filled from the next one's start. */
 export function batchIndices(rng: Random, count: number, batchSize: number, i: number): number[] {
   if (count < 1)
@@ -66,7 +69,8 @@ export function batchIndices(rng: Random, count: number, batchSize: number, i: n
 
 /**
  * As `batchIndices`, but with examples of like length together, so that little is padded: the epoch's order is cut into pools
- * of 16 batches, each sorted by length, and its batches are taken in random order.
+ * of 16 batches, each sorted by padded length, and its batches are taken in random order. Not by length itself: kinds of examples
+ * have lengths of their own, and each batch would have one kind only.
  */
 export function groupedIndices(rng: Random, lengths: readonly number[], batchSize: number, i: number): number[] {
   const count = lengths.length;
@@ -77,7 +81,7 @@ export function groupedIndices(rng: Random, lengths: readonly number[], batchSiz
     const order = epochOrder(rng, count, epoch).slice(0, batches * batchSize);
     const list: number[][] = [];
     for (let at = 0; at < order.length; at += POOL * batchSize) {
-      const pool = order.slice(at, at + POOL * batchSize).sort((a, b) => lengths[a] - lengths[b] || a - b);
+      const pool = order.slice(at, at + POOL * batchSize).sort((a, b) => padded(lengths[a]) - padded(lengths[b]));
       for (let k = 0; k < pool.length; k += batchSize) list.push(pool.slice(k, k + batchSize));
     }
     return rng
@@ -121,8 +125,7 @@ export function padBatch(examples: readonly TokenExample[], maxLength: number, s
         `expected at least two tokens and one mask entry a token, got ${ids.length} and ${mask.length}`,
         'check the tokenizer',
       );
-  const longest = Math.max(...examples.map((e) => e.ids.length - 1));
-  const time = Math.min(maxLength, Math.ceil(longest / ROUND) * ROUND);
+  const time = Math.min(maxLength, padded(Math.max(...examples.map((e) => e.ids.length))));
   const [b, n] = [examples.length, examples.length * time];
   const ids = new Int32Array(n);
   const labels = new Int32Array(n);

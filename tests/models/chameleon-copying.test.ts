@@ -52,7 +52,7 @@ describe('Chameleon: heads that look back', () => {
       imageLookBacks({ ...config, layers, heads, kvHeads: heads }, 8, 85)
         .map((h) => `${h.layer}.${h.head}:${h.offset}`)
         .join();
-    assert.equal(of(4, 4), '0.0:84,0.1:85,1.0:84,0.2:7');
+    assert.equal(of(4, 4), '0.0:84,0.1:85,1.0:84,0.2:7,0.3:1,2.0:2,2.1:4');
     assert.equal(of(2, 2), '0.0:84,0.1:85,1.0:84');
     assert.equal(of(1, 1), '0.0:84');
   });

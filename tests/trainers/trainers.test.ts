@@ -197,16 +197,25 @@ describe('trainers', () => {
     const rng = new Random(5);
     const groups = (lengths: readonly number[]): number[][] =>
       [0, 1, 2, 3].map((i) => groupedIndices(rng, lengths, 2, i));
+    // What sequences are padded to: 32, 64, 96 and 128 predictions.
     const spread = (list: number[][], lengths: readonly number[]): number =>
-      Math.max(...list.map(([a, b]) => Math.abs(lengths[a] - lengths[b])));
+      Math.max(...list.map(([a, b]) => Math.abs(Math.ceil((lengths[a] - 1) / 32) - Math.ceil((lengths[b] - 1) / 32))));
     const [rising, mixed] = [
-      [1, 1, 2, 2, 3, 3, 4, 4],
-      [1, 2, 3, 4, 1, 2, 3, 4],
+      [2, 33, 34, 65, 66, 97, 98, 129],
+      [20, 40, 70, 100, 30, 60, 90, 120],
     ];
     for (const lengths of [rising, mixed, rising]) {
       assert.equal(spread(groups(lengths), lengths), 0);
       assert.deepEqual(groups(lengths).flat().sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
+  });
+
+  it('mixes what is padded alike, so that a batch is not of one kind', () => {
+    const lengths = Array.from({ length: 256 }, (_, i) => (i % 2 ? 10 : 20));
+    const rng = new Random(5);
+    const mixed = Array.from({ length: 32 }, (_, i) => new Set(groupedIndices(rng, lengths, 8, i).map((k) => k % 2)));
+    // By chance one of 128 batches of eight has one kind only.
+    assert.ok(mixed.filter((kinds) => kinds.size === 2).length >= 28);
   });
 
   it('stops at a loss that is not finite, and refuses a checkpoint of another model', async () => {

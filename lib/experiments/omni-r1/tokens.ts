@@ -60,15 +60,16 @@ export async function trajectoryRows(coder: PictureCoder, samples: readonly R1Sa
   });
 }
 
-/** Tokens of the words that stand before a picture, at most. */
-const BEFORE = 24;
+/** Tokens of the words that stand between a picture and what is told of it, at most. */
+const BETWEEN = 24;
 
 /** How many of the samples are told rather than drawn: more of those of which places are told, the longest to learn. */
 const TOLD = { located: 0.75, other: 0.5 };
 
 /**
- * What the base model learns from: pictures and their descriptions, without a question. Told: the picture, after some words of
- * another's description, so that it begins anywhere; then what it shows, and where. Drawn: some of its facts, then the picture.
+ * What the base model learns from: pictures and their descriptions, without a question. Told: the picture, as many words of another's
+ * description as it happens, then what it shows, and where: told right after the picture, each place would be learned by its distance from
+ * there, which is another one in a trajectory. Drawn: some of its facts, then the picture.
  */
 export async function descriptionExamples(
   coder: PictureCoder,
@@ -88,7 +89,8 @@ export async function descriptionExamples(
     // Drawn, not by turns: the kinds of samples come in turns too, and each must be told and drawn.
     if (own.uniform() < (s.located ? TOLD.located : TOLD.other)) {
       const words = [...tokenizer.encode(describePlaces(s, own)), layout.eos];
-      const head = [layout.bos, ...some(samples[(i + 1) % samples.length]).slice(0, BEFORE), ...tokens[i]];
+      const other = some(samples[(i + 1) % samples.length]).slice(0, BETWEEN);
+      const head = [layout.bos, ...tokens[i], ...other.slice(0, own.int(other.length + 1))];
       return { ids: [...head, ...words], mask: [...head.map(() => 0), ...words.map(() => 1)] };
     }
     const head = [layout.bos, ...some(s)];

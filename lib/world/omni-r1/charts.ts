@@ -39,7 +39,7 @@ function bars(random: Random, paint: Random): { list: Bar[]; image: Picture; dra
       image: canvas.picture,
       figure: 'bars',
       facts,
-      located: list.map((b, i) => `${b.colour} ${formatAction(frame(i, b))} ${b.value}`),
+      located: list.map((b, i) => `${i + 1} ${formatAction(frame(i, b))} ${b.value}`),
       predict: () => null,
     },
   };
@@ -54,7 +54,7 @@ const frame = (i: number, { value }: Bar): Action => ({
   h: at(value),
 });
 
-/** "How high is red?" */
+/** "How high is bar 2?" */
 export const barValue: Generator = (random, paint) => {
   const { list, image, draft } = bars(random, paint);
   const i = random.int(list.length);
@@ -63,14 +63,14 @@ export const barValue: Generator = (random, paint) => {
   const says = `bars: ${draft.facts[i]}.`;
   return {
     ...draft,
-    question: `How high is ${asked.colour}?<image>`,
-    steps: [{ action: actions[i], image: executeAction(image, actions[i]), of: asked.colour, says }],
+    question: `How high is bar ${i + 1}?<image>`,
+    steps: [{ action: actions[i], image: executeAction(image, actions[i]), of: String(i + 1), says }],
     answer: String(asked.value),
     alternatives: () => [...actions.filter((_, k) => k !== i).map((a) => executeAction(image, a)), image],
   };
 };
 
-/** "What is red plus blue?" One bar is framed, then the other too. */
+/** "What is bar 3 plus bar 1?" One bar is framed, then the other too. */
 export const barSum: Generator = (random, paint) => {
   const { list, image, draft } = bars(random, paint);
   const order = random.permutation(list.length);
@@ -80,14 +80,14 @@ export const barSum: Generator = (random, paint) => {
     steps.push({
       action,
       image: executeAction(steps.at(-1)?.image ?? image, action),
-      of: list[i].colour,
+      of: String(i + 1),
       says: `bars: ${draft.facts[i]}.`,
     });
   }
   const [a, b] = order.map((i) => list[i]);
   return {
     ...draft,
-    question: `What is ${a.colour} plus ${b.colour}?<image>`,
+    question: `What is bar ${order[0] + 1} plus bar ${order[1] + 1}?<image>`,
     steps,
     answer: String(a.value + b.value),
     alternatives: (step) => {

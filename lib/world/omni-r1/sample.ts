@@ -39,7 +39,7 @@ export interface R1Sample {
   /** What the picture shows, for the base model: facts in the order in which a description says them. */
   facts: string[];
   /**
-   * What each part is called, the action that would show it, then what else is said of it: "red BBOX(0.125,0.625,0.125,0.25) 2". The
+   * What each part is called, the action that would show it, then what else is said of it: "1 BBOX(0.125,0.625,0.125,0.25) 2". The
    * place has to be seen, since nothing that is said before tells it.
    */
   located?: string[];
@@ -70,8 +70,8 @@ export const describe = ({ figure, facts }: Pick<R1Sample, 'figure' | 'facts'>, 
 const PLACES = 4;
 
 /**
- * A description that says where each part is, too: "bars: red BBOX(0.125,0.625,0.125,0.25) 2, ...". Half of them in reading order; half
- * in any order: then the words alone tell what a place is asked of, as they do in questions. Of many parts some.
+ * A description that says where each part is, too: "bars: 1 BBOX(0.125,0.625,0.125,0.25) 2, ...". In any order: in reading order the
+ * place would follow from the number of those before. Of many parts some.
  */
 export const describePlaces = (
   { figure, facts, located }: Pick<R1Sample, 'figure' | 'facts' | 'located'>,
@@ -79,6 +79,5 @@ export const describePlaces = (
 ): string => {
   if (!located) return describe({ figure, facts });
   const chosen = random.permutation(located.length).slice(0, PLACES);
-  if (random.uniform() < 0.5) chosen.sort((a, b) => a - b);
   return describe({ figure, facts: chosen.map((i) => located[i]) });
 };
