@@ -10,6 +10,7 @@ import './fixtures/toy';
 import type { Note } from './fixtures/parts';
 import { defaultJobs, plan, reproduce, run } from '../../lib/pipeline';
 import type { NotebookEntry, RunRequest } from '../../lib/pipeline';
+import { runJob } from '../../lib/pipeline/job';
 import { makeAhead } from '../../lib/pipeline/jobs';
 import type { JobsOptions } from '../../lib/pipeline/jobs';
 import { lockHolders } from '../../lib/pipeline/lock';
@@ -309,5 +310,23 @@ describe('pipeline: jobs', function () {
       ['smoke', 'laptop', 'gpu'].map((profile) => defaultJobs('cpu', profile, 5e9)),
       [2, 1, 1],
     );
+  });
+
+  it('gives processes their threads and one heap for all sessions, unless the user set another', async () => {
+    const file = path.join(root, 'tell.js');
+    const names = ['OMNILAB_THREADS', 'OMNILAB_ARENA', 'MALLOC_ARENA_MAX'];
+    fs.writeFileSync(file, `console.log(JSON.stringify(${JSON.stringify(names)}.map((n) => process.env[n])));`);
+    const told = async (device: string): Promise<unknown> => {
+      const said: string[] = [];
+      const options = { worker: file, device, threads: 3, onLine: (line: string) => void said.push(line) };
+      await assert.rejects(runJob(plan('toy/fit', 'smoke', 0), options), /its process ended early \(status 0\)/);
+      return JSON.parse(said.join('')) as unknown;
+    };
+    for (const name of names) delete process.env[name];
+    const linux = process.platform === 'linux';
+    assert.deepEqual(await told('cpu'), ['3', ...(linux ? ['0', '1'] : [null, null])]);
+    assert.deepEqual(await told('webgpu'), ['3', null, null]);
+    process.env.OMNILAB_ARENA = '1';
+    assert.deepEqual(await told('cpu'), ['3', '1', linux ? '1' : null]);
   });
 });

@@ -63,6 +63,8 @@ interface Sizes {
   stage2: z.infer<typeof optimizerSchema>;
   sft: z.infer<typeof optimizerSchema>;
   sftLora: z.infer<typeof loraSchema>;
+  /** Stage 3's share of the learning rate for the projectors. */
+  sftProjectorRate: number;
   preference: z.infer<typeof optimizerSchema>;
   preferenceLora: z.infer<typeof loraSchema>;
 }
@@ -93,6 +95,7 @@ const smoke: Sizes = {
   stage2: optimizer({ learningRate: 1.5e-3, batchSize: 8, steps: 60, checkpointEvery: 50 }),
   sft: optimizer({ learningRate: 2e-3, batchSize: 8, steps: 120, checkpointEvery: 50 }),
   sftLora: { rank: 16, alpha: 32, targets, modulesToSave },
+  sftProjectorRate: 0.5,
   preference: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 24, warmupRatio: 0.1, checkpointEvery: 12 }),
   preferenceLora: { rank: 16, alpha: 32, targets, modulesToSave: [] },
 };
@@ -125,6 +128,7 @@ const laptop: Sizes = {
   stage2: optimizer({ method: 'muon', learningRate: 1e-3, batchSize: 16, steps: 600, checkpointEvery: 100 }),
   sft: optimizer({ method: 'muon', learningRate: 2e-3, batchSize: 16, steps: 1250, checkpointEvery: 100 }),
   sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
+  sftProjectorRate: 0.25,
   preference: optimizer({ learningRate: 1e-4, batchSize: 8, steps: 60, warmupRatio: 0.1, checkpointEvery: 20 }),
   preferenceLora: { rank: 32, alpha: 64, targets, modulesToSave: [] },
 };
@@ -155,6 +159,7 @@ const gpu: Sizes = {
   stage2: optimizer({ learningRate: 2e-4, batchSize: 64, steps: 3000, checkpointEvery: 500 }),
   sft: optimizer({ learningRate: 2e-4, batchSize: 32, steps: 8000, checkpointEvery: 500 }),
   sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
+  sftProjectorRate: 0.5,
   preference: optimizer({ learningRate: 5e-6, batchSize: 32, steps: 6000, warmupRatio: 0.1, checkpointEvery: 500 }),
   preferenceLora: { rank: 64, alpha: 128, targets, modulesToSave: [] },
 };

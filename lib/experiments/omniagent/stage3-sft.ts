@@ -48,7 +48,7 @@ export const stage3 = defineExperiment({
     evaluation: answersSchema,
   }),
   config: (profile) => {
-    const { model, world, sft: optimizer, sftLora: lora } = profileSizes(profile);
+    const { model, world, sft: optimizer, sftLora: lora, sftProjectorRate: projectorRate } = profileSizes(profile);
     const { places, slots } = world;
     // NExT-GPT: 2e-4 for the adapter, 2e-5 for the projectors, which start trained. Here they have had minutes, not days. Muon
     // would take a quarter of a step's time for them.
@@ -57,7 +57,7 @@ export const stage3 = defineExperiment({
       lora,
       optimizer,
       alignWeight: 0.1,
-      projectorRate: profile === 'laptop' ? 0.25 : 0.5,
+      projectorRate,
       projectorMethod: 'adamw' as const,
       world: { places, slots },
       evaluation: answerSizes[profile === 'paper' ? 'gpu' : profile],

@@ -63,8 +63,8 @@ export const findColour: Generator = (random, paint) => {
     answer: asked.colour,
     figure: 'objects',
     facts: inOrder.map(fact),
-    // By shape, as the question asks; the colour comes last.
-    located: inOrder.map((t) => `${t.shape} ${formatAction(zoomOn(t))} ${t.colour}`),
+    // The only one that its shape alone names; the colour comes last.
+    located: [`${TARGET} ${formatAction(action)} ${asked.colour}`],
     predict: () => null,
     // The object in other colours, the other parts of the picture, and the picture itself.
     alternatives: () => [
