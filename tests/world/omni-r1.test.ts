@@ -93,14 +93,13 @@ describe("Omni-R1's laptop world", () => {
     for (const sample of all) {
       const told = describePlaces(sample, random);
       const parts = told.slice(told.indexOf(': ') + 2, -1).split(', ');
+      const place = (part: string): number => sample.located!.indexOf(part);
       assert.equal(parts.length, Math.min(4, sample.located!.length), told);
       for (const part of parts) assert.ok(sample.located!.includes(part), told);
       // A bar's height follows from its value: the value comes last.
       for (const part of parts)
         assert.match(part, sample.figure === 'objects' ? /^\w+ ZOOM-in\([\d.,]+\) \w+$/ : /^\d BBOX\([\d.,]+\) \d$/);
-      inOrder += Number(
-        parts.every((part, k) => !k || sample.located!.indexOf(part) > sample.located!.indexOf(parts[k - 1])),
-      );
+      inOrder += Number(parts.length > 1 && parts.every((part, k) => !k || place(part) > place(parts[k - 1])));
       for (const step of sample.steps) {
         // Frames are those of the actions that are learned later.
         if (step.action.name === 'BBOX') assert.ok(told.includes(formatAction(step.action)), told);

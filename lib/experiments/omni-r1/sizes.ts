@@ -96,7 +96,7 @@ const laptop: Sizes = {
     startPictures: 640,
     heldOutPictures: 256,
     trajectories: 12000,
-    descriptions: 12000,
+    descriptions: 16000,
     chains: 480,
     words: 640,
     benchShare: 0.25,
@@ -106,7 +106,7 @@ const laptop: Sizes = {
   model: { ...sized(chameleonSizes['4m']), width: 128, layers: 4, heads: 4, kvHeads: 4, hidden: 352 },
   imageDistance: IMAGE_DISTANCE,
   textWeight: 4,
-  base: optimizer({ ...muon, learningRate: 1.5e-3, batchSize: 8, steps: 1500, checkpointEvery: 100 }),
+  base: optimizer({ ...muon, learningRate: 1.5e-3, batchSize: 8, steps: 2000, checkpointEvery: 100 }),
   sft: optimizer({ ...muon, learningRate: 1.5e-3, batchSize: 8, steps: 1500, checkpointEvery: 100 }),
   zero: optimizer({ ...muon, learningRate: 2e-3, batchSize: 8, steps: 300, checkpointEvery: 50 }),
   perpo: {

@@ -148,7 +148,7 @@ export function ground(random: Random): Canvas {
 }
 
 /** Shapes of one cell, at cell (column, row). */
-export const SHAPES = ['circle', 'square', 'triangle', 'cross'] as const;
+export const SHAPES = ['circle', 'square', 'triangle'] as const;
 export type Shape = (typeof SHAPES)[number];
 
 export function drawShape(canvas: Canvas, shape: Shape, colour: Colour, column: number, row: number): Canvas {
@@ -157,6 +157,5 @@ export function drawShape(canvas: Canvas, shape: Shape, colour: Colour, column: 
   const [cx, cy] = [x + CELL / 2, y + CELL / 2];
   if (shape === 'circle') return canvas.disc(cx, cy, 3.2, rgb);
   if (shape === 'square') return canvas.rect(x + 1, y + 1, x + 7, y + 7, rgb);
-  if (shape === 'triangle') return canvas.triangle(cx, cy, 3.5, rgb);
-  return canvas.rect(x + 3, y + 1, x + 5, y + 7, rgb).rect(x + 1, y + 3, x + 7, y + 5, rgb);
+  return canvas.triangle(cx, cy, 3.5, rgb);
 }
