@@ -32,7 +32,7 @@ const seedNote = (results: Results): string => {
 
 /** A logarithmic axis of perplexities from 1, the least that there is, so that bars of two figures can be compared. */
 function perplexityAxis(values: readonly (number | null)[]): AxisOptions {
-  const top = Math.max(2, ...values.filter((v): v is number => v !== null));
+  const top = Math.max(1.1, ...values.filter((v): v is number => v !== null));
   return { title: 'perplexity of a response token', log: true, range: [1, top ** 1.12] };
 }
 
