@@ -40,7 +40,7 @@ export const notebooks: readonly NotebookEntry[] = [
   { path: 'notebooks/00_tour.ipynb', needs: [], outputs: [] },
   {
     path: 'notebooks/omniagent/stage0.ipynb',
-    // The encoder last: stage 2 does without it, and can be made beside it.
+    // The encoder last: stage 2 needs all the others, so that the two are made side by side.
     needs: ['backbone', 'image', 'audio', 'video', 'encoder'].map((part) => `omniagent/stage0_${part}`),
     outputs: [...figure('stage0_retrieval'), ...table('stage0_retrieval'), ...table('stage0_decoders')],
   },

@@ -1,7 +1,7 @@
 /**
  * Initial weights of Chameleon in which some heads look back by a fixed number of tokens: from an image to the one before it, so that a
- * short training only has to learn what changes between the two, and to the row above, which edges and shapes go on from. Large
- * models learn that; a small one trained for minutes would spend them on it. In the manner of llama-copying.ts (Trockman &
+ * short training only has to learn what changes between the two; to the row above, which edges and shapes go on from; to the token before.
+ * Large models learn that; a small one trained for minutes would spend them on it. In the manner of llama-copying.ts (Trockman &
  * Kolter 2023, "Mimetic initialization").
  *
  * The biases of the query-key normalisation make it simple: q = b, k = R(offset) b on the fast rotary pairs, where R turns by the
@@ -70,9 +70,10 @@ export function withLookBack(params: LlamaParams, c: LlamaConfig, heads: readonl
 }
 
 /**
- * Heads that look back from an image of `columns` tokens a row to the one before, `distance` tokens back, to the row above, and to the
- * token before, from which a thing learns what ground it stands on; later ones from an action's arguments to the name before it. Those that
- * the model has. The state at an image token predicts the next one: its counterparts lie one nearer.
+ * Heads that look back from an image of `columns` tokens a row to the one before, `distance` tokens back; to the row above; to the token
+ * before, from which a thing learns what ground it stands on. Later heads look from where x and y of a BBOX are predicted to the name of
+ * what is framed, 2 and 4 tokens back in the laptop's vocabulary. Heads that the model has not are left out. The state at an image token
+ * predicts the next one: its counterparts lie one nearer.
  */
 export const imageLookBacks = (c: LlamaConfig, columns: number, distance: number): LookBack[] =>
   [

@@ -44,7 +44,7 @@ export type TokenBatch = {
 
 /** Lengths are rounded up to multiples of this, so that few shapes are compiled. */
 const ROUND = 32;
-/** Batches that are formed together, from examples sorted by length. */
+/** Batches that are formed together, from examples sorted by padded length. */
 const POOL = 16;
 
 /** Predictions of a sequence of so many tokens, padded. */

@@ -36,6 +36,15 @@ describe('Omni-R1: data and tables', () => {
         plainIncludeRationale: true,
         maxLength: 320,
       })!;
+      // Heads begin by looking from where x and y of a frame are predicted to its name (imageLookBacks).
+      const words = ids.map((id) => tokenizer.token(id));
+      sample.steps.forEach(({ action, of }) => {
+        if (action.name !== 'BBOX') return;
+        const open = words.findIndex(
+          (w, k) => w === '(' && words[k + 1] === String(action.x) && words[k + 3] === String(action.y),
+        );
+        assert.deepEqual([words[open - 2], words[open + 2], words[open + 2 - 4]], [of, ',', of]);
+      });
       const begins = ids.flatMap((t, k) => (t === layout.boi ? [k] : []));
       assert.equal(begins.length, 1 + sample.steps.length);
       begins

@@ -36,8 +36,8 @@ export function packed(examples: readonly R1Example[]): Record<string, HostTenso
 const FURTHER = 1_000_000;
 
 /**
- * Sample `i` of those that are described: none of the trajectories'. Three of four are structured or natural: most is to be said of
- * these, and they are what places are asked of.
+ * Sample `i` of those that are described: none of the trajectories'. Three of four are structured or natural: places are asked of
+ * these.
  */
 function describedSample(seed: number, trajectories: number, i: number): R1Sample {
   const [round, place] = [Math.floor(i / 4), i % 4];

@@ -30,7 +30,7 @@ function bars(random: Random, paint: Random): { list: Bar[]; image: Picture; dra
     canvas.rect(x, (7 - value) * CELL, x + CELL, 7 * CELL, COLOURS[colour]);
   });
   canvas.rect(0, 7 * CELL, CELLS * CELL, 7 * CELL + 2, DARK);
-  const facts = list.map((b) => `${b.colour} ${b.value}`);
+  const facts = list.map((b, i) => `${i + 1} ${b.colour} ${b.value}`);
   return {
     list,
     image: canvas.picture,

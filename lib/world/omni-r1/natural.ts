@@ -11,8 +11,8 @@ import type { Generator } from './sample';
 
 const OBJECTS = 5;
 /**
- * What is looked for, always the same, and two cells wide and high: what a question names, or one token among 64, a small model does not
- * learn to find in minutes (README.md).
+ * Always a cross, two cells wide and high: a small model does not learn in minutes to find what a question names, nor one token among
+ * 64 (README.md).
  */
 const TARGET = 'cross';
 const WIDE = 2;
@@ -35,7 +35,7 @@ const zoom = (x: number, y: number): Action => ({
   h: PART / CELLS,
 });
 
-/** In the square of two cells at (column, row). */
+/** In the square of two cells at (column, row), with a margin of a pixel: bars four pixels wide. */
 function drawTarget(canvas: Canvas, colour: Colour, column: number, row: number): void {
   const [x, y] = [column * CELL, row * CELL];
   canvas.rect(x + 6, y + 1, x + 10, y + 15, COLOURS[colour]).rect(x + 1, y + 6, x + 15, y + 10, COLOURS[colour]);
@@ -51,6 +51,7 @@ export const findColour: Generator = (random, paint) => {
     .permutation(CELLS * CELLS)
     .filter((cell) => !covered(cell))
     .slice(0, OBJECTS)
+    // In reading order: one figure has one key.
     .sort((a, b) => a - b)
     .map((cell): Thing => ({
       shape: random.choice(SHAPES),
@@ -59,10 +60,10 @@ export const findColour: Generator = (random, paint) => {
       row: Math.floor(cell / CELLS),
     }));
   const base = ground(paint).picture;
-  const draw = (target: Colour): Picture => {
+  const draw = (target: Colour | null): Picture => {
     const canvas = Canvas.on(base);
     for (const t of things) drawShape(canvas, t.shape, t.colour, t.column, t.row);
-    drawTarget(canvas, target, column, row);
+    if (target) drawTarget(canvas, target, column, row);
     return canvas.picture;
   };
   const image = draw(colour);
@@ -82,9 +83,9 @@ export const findColour: Generator = (random, paint) => {
     // The colour comes last: it is asked for.
     located: [`${TARGET} ${formatAction(action)} ${colour}`],
     predict: () => null,
-    // The target in other colours, the other parts of the picture, and the picture itself.
+    // The target in other colours, or gone, the other parts of the picture, and the picture itself.
     alternatives: () => [
-      ...COLOUR_NAMES.filter((c) => c !== colour).map((c) => executeAction(draw(c), action)),
+      ...[...COLOUR_NAMES.filter((c) => c !== colour), null].map((c) => executeAction(draw(c), action)),
       ...others.map((other) => executeAction(image, other)),
       image,
     ],

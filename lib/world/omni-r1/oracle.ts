@@ -7,7 +7,7 @@
 import type { Picture } from '../../io/media';
 import type { R1Sample } from './sample';
 
-/** Root mean squared distance of a picture's values that still counts as the same figure; a blank ground is at about 0.2 to 0.4. */
+/** Root mean squared distance of a picture's values that still counts as the same figure; a blank ground is at about 0.1 to 0.4, and among the other pictures where it is near. */
 export const NEAR = 0.16;
 
 export interface StepVerdict {

@@ -39,7 +39,7 @@ export interface R1Sample {
   /** What the picture shows, for the base model: facts in the order in which a description says them. */
   facts: string[];
   /**
-   * What each part is called, the action that would show it, then what else is said of it: "1 BBOX(0.125,0.625,0.125,0.25) 2". The
+   * What of it can be asked for: what it is called, the action that would show it, then what else is said of it: "1 BBOX(0.125,0.625,0.125,0.25) 2". The
    * place has to be seen, since nothing that is said before tells it.
    */
   located?: string[];

@@ -16,8 +16,8 @@ export const reasoningImage = (i: number): string => `reasoning_image_${i}`;
  */
 function reason({ action, of }: Step): string {
   if (action.name === 'ZOOM-in') return `the ${of}`;
-  // The name right before the place, as descriptions have it. A number is a token more than a colour, for the space before it.
-  if (action.name === 'BBOX') return /^\d/.test(of!) ? `this is ${of}` : `the one is ${of}`;
+  // The name right before the place, as descriptions have it.
+  if (action.name === 'BBOX') return `this is ${of}`;
   if (action.name === 'LINE') return 'draw a helping line';
   if (action.name === 'MARK') return 'this is the one to mark';
   return action.name === 'PRED' && action.text.includes(' ')
