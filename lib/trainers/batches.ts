@@ -44,7 +44,7 @@ export type TokenBatch = {
 
 /** Lengths are rounded up to multiples of this, so that few shapes are compiled. */
 const ROUND = 32;
-/** Batches that are formed together, from examples sorted by padded length. */
+/** Batches that are formed together, from examples sorted by length. */
 const POOL = 16;
 
 /** Predictions of a sequence of so many tokens, padded. */
@@ -69,19 +69,27 @@ export function batchIndices(rng: Random, count: number, batchSize: number, i: n
 
 /**
  * As `batchIndices`, but with examples of like length together, so that little is padded: the epoch's order is cut into pools
- * of 16 batches, each sorted by padded length, and its batches are taken in random order. Not by length itself: kinds of examples
- * have lengths of their own, and each batch would have one kind only.
+ * of 16 batches, each sorted by length, and its batches are taken in random order. Kinds of examples have lengths of their own, so most
+ * batches are of one kind; `mixed`: sorted by padded length, so that what is padded alike comes together as it happens.
  */
-export function groupedIndices(rng: Random, lengths: readonly number[], batchSize: number, i: number): number[] {
+export function groupedIndices(
+  rng: Random,
+  lengths: readonly number[],
+  batchSize: number,
+  i: number,
+  mixed = false,
+): number[] {
   const count = lengths.length;
   if (count < batchSize) return batchIndices(rng, count, batchSize, i);
   const batches = Math.floor(count / batchSize);
   const epoch = Math.floor(i / batches);
-  const grouped = remember(`${rng.seed}|${rng.streamName}|${numberOf(lengths)}|${batchSize}|${epoch}`, () => {
+  const grouped = remember(`${rng.seed}|${rng.streamName}|${numberOf(lengths)}|${batchSize}|${epoch}|${mixed}`, () => {
     const order = epochOrder(rng, count, epoch).slice(0, batches * batchSize);
     const list: number[][] = [];
     for (let at = 0; at < order.length; at += POOL * batchSize) {
-      const pool = order.slice(at, at + POOL * batchSize).sort((a, b) => padded(lengths[a]) - padded(lengths[b]));
+      const pool = order
+        .slice(at, at + POOL * batchSize)
+        .sort((a, b) => (mixed ? padded(lengths[a]) - padded(lengths[b]) : lengths[a] - lengths[b] || a - b));
       for (let k = 0; k < pool.length; k += batchSize) list.push(pool.slice(k, k + batchSize));
     }
     return rng

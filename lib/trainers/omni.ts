@@ -88,6 +88,8 @@ export interface OmniOptions {
   projectorRate?: number;
   /** How the projectors' matrices are updated. Default: as the rest. */
   projectorMethod?: OptimizerConfig['method'];
+  /** Batches of several kinds of examples: see `groupedIndices`. Default false. */
+  mixedBatches?: boolean;
   /** Only these rows of trained embeddings change; default: all. */
   rows?: { from: number; to: number };
   optimizer: OptimizerConfig;
@@ -238,7 +240,7 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
     step: async ({ trained, adam }, i) => {
       const { learningRate, scalars } = stepScalars(optimizer, i);
       const slower = stepScalars({ ...optimizer, learningRate: optimizer.learningRate * projectorRate }, i).scalars;
-      const rows = groupedIndices(order, lengths, optimizer.batchSize, i);
+      const rows = groupedIndices(order, lengths, optimizer.batchSize, i, o.mixedBatches);
       const examples = rows.map((r) => o.examples[r]);
       // Noised latents are in the order of the examples.
       const batch: OmniStepBatch = omniBatch(examples, { packed: !o.diffusion, ...o.batch });

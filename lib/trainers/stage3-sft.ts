@@ -32,6 +32,7 @@ export interface Stage3Result {
 export async function trainStage3(context: TrainContext, o: Stage3Options): Promise<Stage3Result> {
   const parts = await trainOmni(context, 'stage3', {
     ...o,
+    mixedBatches: true,
     trained: {
       adapter: loraInit(new Random(o.seed, 'stage3').stream('init'), o.base, o.lora),
       modules: await copyTree(pickModules(o.base, o.modulesToSave)),

@@ -195,8 +195,8 @@ describe('trainers', () => {
 
   it('groups by length for each data set, whatever was grouped before', () => {
     const rng = new Random(5);
-    const groups = (lengths: readonly number[]): number[][] =>
-      [0, 1, 2, 3].map((i) => groupedIndices(rng, lengths, 2, i));
+    const groups = (lengths: readonly number[], mixed: boolean): number[][] =>
+      [0, 1, 2, 3].map((i) => groupedIndices(rng, lengths, 2, i, mixed));
     // What sequences are padded to: 32, 64, 96 and 128 predictions.
     const spread = (list: number[][], lengths: readonly number[]): number =>
       Math.max(...list.map(([a, b]) => Math.abs(Math.ceil((lengths[a] - 1) / 32) - Math.ceil((lengths[b] - 1) / 32))));
@@ -204,16 +204,20 @@ describe('trainers', () => {
       [2, 33, 34, 65, 66, 97, 98, 129],
       [20, 40, 70, 100, 30, 60, 90, 120],
     ];
-    for (const lengths of [rising, mixed, rising]) {
-      assert.equal(spread(groups(lengths), lengths), 0);
-      assert.deepEqual(groups(lengths).flat().sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
-    }
+    for (const lengths of [rising, mixed, rising])
+      for (const mix of [false, true]) {
+        assert.equal(spread(groups(lengths, mix), lengths), 0);
+        assert.deepEqual(groups(lengths, mix).flat().sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
+      }
   });
 
-  it('mixes what is padded alike, so that a batch is not of one kind', () => {
+  it('mixes what is padded alike on request, so that a batch is not of one kind', () => {
     const lengths = Array.from({ length: 256 }, (_, i) => (i % 2 ? 10 : 20));
     const rng = new Random(5);
-    const mixed = Array.from({ length: 32 }, (_, i) => new Set(groupedIndices(rng, lengths, 8, i).map((k) => k % 2)));
+    const mixed = Array.from(
+      { length: 32 },
+      (_, i) => new Set(groupedIndices(rng, lengths, 8, i, true).map((k) => k % 2)),
+    );
     // By chance one of 128 batches of eight has one kind only.
     assert.ok(mixed.filter((kinds) => kinds.size === 2).length >= 28);
   });
