@@ -32,6 +32,31 @@ export function packed(examples: readonly R1Example[]): Record<string, HostTenso
   };
 }
 
+/** Samples that are drawn before the device's answers are looked at again. */
+const TURN = 8;
+
+/** What `code` makes of samples 0 to `count`, chunk by chunk; while one is coded the next is drawn. */
+export async function* drawnAhead<T>(
+  count: number,
+  sample: (i: number) => R1Sample,
+  code: (samples: R1Sample[], at: number) => Promise<T[]>,
+): AsyncGenerator<{ made: T[]; end: number }> {
+  const draw = async (at: number): Promise<R1Sample[]> => {
+    const samples: R1Sample[] = [];
+    for (let i = at; i < Math.min(at + CHUNK, count); i++) {
+      samples.push(sample(i));
+      if (i % TURN === TURN - 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return samples;
+  };
+  let samples = await draw(0);
+  for (let at = 0; at < count; at += CHUNK) {
+    const [made, next] = await Promise.all([code(samples, at), draw(at + CHUNK)]);
+    yield { made, end: at + samples.length };
+    samples = next;
+  }
+}
+
 /** Where the further samples of a task begin. */
 const FURTHER = 1_000_000;
 
@@ -68,20 +93,20 @@ export const data = defineExperiment({
     const coder = pictureCoder({ vqgan, layout }, { device });
     const total = world.trajectories + world.descriptions;
     async function* rows() {
-      for (let at = 0; at < world.trajectories; at += CHUNK) {
-        const n = Math.min(CHUNK, world.trajectories - at);
-        const samples = Array.from({ length: n }, (_, k) => r1Sample(seed, 'train', at + k));
-        yield* await trajectoryRows(coder, samples);
-        ctx.progress(at + n, total);
+      const sample = (i: number): R1Sample => r1Sample(seed, 'train', i);
+      const code = (samples: R1Sample[]) => trajectoryRows(coder, samples);
+      for await (const { made, end } of drawnAhead(world.trajectories, sample, code)) {
+        yield* made;
+        ctx.progress(end, total);
       }
     }
     await writeJsonl(path.join(ctx.dir, 'train.jsonl'), r1RowSchema, rows());
     const descriptions: R1Example[] = [];
-    for (let at = 0; at < world.descriptions; at += CHUNK) {
-      const n = Math.min(CHUNK, world.descriptions - at);
-      const samples = Array.from({ length: n }, (_, k) => describedSample(seed, world.trajectories, at + k));
-      descriptions.push(...(await descriptionExamples(coder, tokenizer, layout, samples, seed + at)));
-      ctx.progress(world.trajectories + at + n, total);
+    const sample = (i: number): R1Sample => describedSample(seed, world.trajectories, i);
+    const code = (samples: R1Sample[], at: number) => descriptionExamples(coder, tokenizer, layout, samples, seed + at);
+    for await (const { made, end } of drawnAhead(world.descriptions, sample, code)) {
+      descriptions.push(...made);
+      ctx.progress(world.trajectories + end, total);
     }
     await ctx.save('descriptions', packed(descriptions));
     coder.release();

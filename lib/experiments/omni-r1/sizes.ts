@@ -111,7 +111,7 @@ const laptop: Sizes = {
   zero: optimizer({ ...muon, learningRate: 2e-3, batchSize: 8, steps: 300, checkpointEvery: 50 }),
   perpo: {
     optimizer: optimizer({
-      learningRate: 2e-4,
+      learningRate: 5e-5,
       batchSize: 4,
       steps: 60,
       schedule: 'constant',
