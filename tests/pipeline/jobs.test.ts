@@ -75,6 +75,7 @@ describe('pipeline: jobs', function () {
   it('makes each run once, after its parents, two at a time, in a process of its own', async () => {
     process.env.OMNILAB_THREADS = '4';
     process.env.PARTS_SAY = '1';
+    process.env.PARTS_MEET = '1';
     const made = await ahead(parts('left', 'top', 'top', 'apart'));
     assert.deepEqual(
       states(made),
