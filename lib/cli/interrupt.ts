@@ -6,8 +6,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   const controller = new AbortController();
   const stop = (name: (typeof signals)[number]) => {
     if (controller.signal.aborted) {
-      // By the signal itself: process.exit would end the device's thread inside a computation, which aborts with a
-      // dump.
+      // By the signal itself: process.exit would wait for a computation that the device has begun.
       for (const other of signals) process.removeAllListeners(other);
       process.kill(process.pid, name);
       return;

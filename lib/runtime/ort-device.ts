@@ -15,6 +15,7 @@ import { checkCancelled } from './cancel';
 import { MemoryCount } from './collect';
 import { registerDevice } from './device';
 import type { Device, Executable } from './device';
+import { dropGate, newGate } from './gate';
 import type { Operand, Reply, Request, SessionOptions } from './protocol';
 
 /** Results of at most this many elements (losses, metrics) are sent along with the reply. */
@@ -290,7 +291,9 @@ class OrtDevice implements Device {
 
   private start(): Worker {
     if (this.worker) return this.worker;
-    const worker = new Worker(path.join(__dirname, 'worker.js'));
+    const gate = newGate();
+    const worker = new Worker(path.join(__dirname, 'worker.js'), { workerData: gate });
+    worker.once('exit', () => dropGate(gate));
     worker.on('message', (reply: Reply) => {
       const entry = this.waiting.get(reply.id);
       this.waiting.delete(reply.id);

@@ -1,6 +1,8 @@
 /** The worker thread of a device: takes requests in order and runs them one at a time. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import type { TypedArray } from '../graph/dtype';
+import { throughGate } from './gate';
+import type { Gate } from './gate';
 import { Engine } from './ort';
 import type { Reply, Request } from './protocol';
 
@@ -9,6 +11,7 @@ import type { Reply, Request } from './protocol';
 delete (globalThis as { Float16Array?: unknown }).Float16Array;
 
 const port = parentPort!;
+const gate = workerData as Gate;
 const engine = new Engine();
 let last: Promise<void> = Promise.resolve();
 
@@ -30,7 +33,7 @@ async function handle(request: Request): Promise<(TypedArray | null)[] | void> {
 port.on('message', ({ id, request }: { id: number; request: Request }) => {
   last = last.then(async () => {
     try {
-      const values = (await handle(request)) ?? undefined;
+      const values = (await throughGate(gate, () => handle(request))) ?? undefined;
       const transfer = (values ?? []).flatMap((v) => (v ? [v.buffer as ArrayBuffer] : []));
       port.postMessage({ id, ok: true, values } satisfies Reply, transfer);
     } catch (error) {

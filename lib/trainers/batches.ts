@@ -77,7 +77,7 @@ export function groupedIndices(
   lengths: readonly number[],
   batchSize: number,
   i: number,
-  mixed = false,
+  { mixed = false }: { mixed?: boolean } = {},
 ): number[] {
   const count = lengths.length;
   if (count < batchSize) return batchIndices(rng, count, batchSize, i);

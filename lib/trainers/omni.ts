@@ -46,7 +46,7 @@ import { omniBatch } from './omni-batch';
 import type { OmniBatch, OmniBatchOptions, OmniExample } from './omni-batch';
 import { denoiseBatches, denoiseLoss } from './omni-diffusion';
 import type { DenoiseBatch, DiffusionTerm } from './omni-diffusion';
-import { apply, stepScalars } from './optimizer';
+import { applyUpdate, stepScalars } from './optimizer';
 import type { OptimizerConfig, StepScalars } from './optimizer';
 
 /** The parts that a stage may train. Empty trees (no adapter, no modules) are allowed. */
@@ -211,7 +211,7 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
         if (!tensorsOf(t[k]).length) return { params: t[k], state: { m: s.m[k], v: s.v[k] } };
         const { factor, norm } = clipFactor(kept[k], optimizer.maxGradNorm);
         norms.push(norm);
-        return apply({ ...optimizer, method }, t[k], kept[k], { m: s.m[k], v: s.v[k] }, rates, factor);
+        return applyUpdate({ ...optimizer, method }, t[k], kept[k], { m: s.m[k], v: s.v[k] }, rates, factor);
       };
       const language = part('language', scalars);
       const other = part('projectors', slower, projectorMethod);
@@ -240,7 +240,7 @@ export async function trainOmni(context: TrainContext, name: string, o: OmniOpti
     step: async ({ trained, adam }, i) => {
       const { learningRate, scalars } = stepScalars(optimizer, i);
       const slower = stepScalars({ ...optimizer, learningRate: optimizer.learningRate * projectorRate }, i).scalars;
-      const rows = groupedIndices(order, lengths, optimizer.batchSize, i, o.mixedBatches);
+      const rows = groupedIndices(order, lengths, optimizer.batchSize, i, { mixed: o.mixedBatches });
       const examples = rows.map((r) => o.examples[r]);
       // Noised latents are in the order of the examples.
       const batch: OmniStepBatch = omniBatch(examples, { packed: !o.diffusion, ...o.batch });

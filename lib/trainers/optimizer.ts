@@ -50,7 +50,7 @@ export function stepScalars(c: OptimizerConfig, i: number): { learningRate: numb
 const isMuons = (t: Tensor, path: string): boolean => t.rank === 2 && /(^|\.)(\w+_)?(layers|blocks)\./.test(path);
 
 /** AdamW's update, or Muon's where it is the method and they are its matrices; their second moments stay zero. */
-export function apply<P>(
+export function applyUpdate<P>(
   c: OptimizerConfig,
   params: P,
   grads: P,
@@ -92,5 +92,5 @@ export function update<P>(
   scalars: StepScalars<Tensor>,
 ): { params: P; state: AdamWState<P>; norm: Tensor } {
   const { factor, norm } = clipFactor(grads, c.maxGradNorm);
-  return { ...apply(c, params, grads, state, scalars, factor), norm };
+  return { ...applyUpdate(c, params, grads, state, scalars, factor), norm };
 }

@@ -154,7 +154,7 @@ export async function trainPesft(context: TrainContext, o: PesftOptions): Promis
     evaluateEvery: o.evaluateEvery,
     step: async ({ trained, adam }, i) => {
       const { learningRate, scalars } = stepScalars(optimizer, i);
-      const rows = groupedIndices(rng.stream('order'), lengths, optimizer.batchSize, i, true);
+      const rows = groupedIndices(rng.stream('order'), lengths, optimizer.batchSize, i, { mixed: true });
       const batch = pesftBatch(
         rows.map((r) => o.examples[r]),
         o.layout,

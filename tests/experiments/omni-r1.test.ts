@@ -1,6 +1,8 @@
 /** Omni-R1's data as tokens: one distance between pictures; claims and tables of what was measured. */
 import assert from 'node:assert/strict';
 import { judgeR1Claims } from '../../lib/experiments/omni-r1/claims';
+import { describedSample } from '../../lib/experiments/omni-r1/data';
+import { drawnAhead } from '../../lib/experiments/omni-r1/drawn-ahead';
 import { accuracyTable } from '../../lib/experiments/omni-r1/results';
 import { IMAGE_DISTANCE } from '../../lib/experiments/omni-r1/sizes';
 import { descriptionExamples, trainR1Tokenizer } from '../../lib/experiments/omni-r1/tokens';
@@ -14,6 +16,7 @@ import {
   questionText,
   r1Sample,
   reasoningImage,
+  UNI_TASKS,
 } from '../../lib/world/omni-r1';
 
 describe('Omni-R1: data and tables', () => {
@@ -77,6 +80,71 @@ describe('Omni-R1: data and tables', () => {
     const kinds = [...new Set(samples.map((s) => s.kind))].sort();
     assert.equal(kinds.length, 13);
     assert.deepEqual([[...told].sort(), [...drawn].sort()], [kinds, kinds]);
+  });
+
+  it('describes other samples than those of the trajectories, most of them with places to ask for', () => {
+    const trajectories = 48;
+    const ids = new Set(Array.from({ length: trajectories }, (_, i) => r1Sample(3, 'train', i).id));
+    const tasks = new Map<string, number>();
+    const pictures = new Set<string>();
+    for (let i = 0; i < 400; i++) {
+      const sample = describedSample(3, trajectories, i);
+      assert.equal(describedSample(3, trajectories, i).id, sample.id);
+      assert.ok(!ids.has(sample.id), sample.id);
+      ids.add(sample.id);
+      tasks.set(sample.task, (tasks.get(sample.task) ?? 0) + 1);
+      pictures.add(JSON.stringify([...sample.image.data]));
+    }
+    assert.deepEqual([...tasks.keys()].sort(), [...UNI_TASKS].sort());
+    // Places are asked of these.
+    assert.ok(tasks.get('structured')! >= 200 && tasks.get('natural')! >= 100, JSON.stringify([...tasks]));
+    assert.ok(pictures.size > 390, `${pictures.size} of 400 differ`);
+  });
+
+  it('draws ahead what is coded, in order, and passes on what fails', async () => {
+    for (const count of [0, 1, 255, 256, 257, 700]) {
+      const drawn: number[] = [];
+      const ahead: number[] = [];
+      const out: string[] = [];
+      const ends: number[] = [];
+      const code = async (samples: number[], at: number): Promise<string[]> => {
+        // A device's answer takes a while: meanwhile the next samples are drawn, and no more than these.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        ahead.push(drawn.length - at - samples.length);
+        return samples.map((n) => `coded ${n}`);
+      };
+      for await (const { made, end } of drawnAhead(count, (i) => (drawn.push(i), i * i), code)) {
+        out.push(...made);
+        ends.push(end);
+      }
+      const numbers = Array.from({ length: count }, (_, i) => i);
+      assert.deepEqual(drawn, numbers);
+      assert.deepEqual(
+        out,
+        numbers.map((i) => `coded ${i * i}`),
+      );
+      assert.equal(ends.at(-1) ?? 0, count);
+      if (count === 700)
+        assert.deepEqual(
+          [ends, ahead],
+          [
+            [256, 512, 700],
+            [256, 188, 0],
+          ],
+        );
+    }
+    const all = async (failing: { draw?: number; code?: number }): Promise<void> => {
+      const sample = (i: number): number => {
+        if (i === failing.draw) throw new Error('no sample');
+        return i;
+      };
+      const code = (samples: number[], at: number): Promise<number[]> =>
+        at === failing.code ? Promise.reject(new Error('no code')) : Promise.resolve(samples);
+      for await (const { end } of drawnAhead(600, sample, code)) assert.ok(end <= 600);
+    };
+    await all({});
+    await assert.rejects(all({ draw: 300 }), /no sample/);
+    await assert.rejects(all({ code: 256 }), /no code/);
   });
 
   it('judges claims by their rules, and leaves open what was not measured', () => {

@@ -7,6 +7,7 @@ import type { Worker } from 'node:worker_threads';
 import { CancelledError, DeviceError, DisposedError, NonFiniteError } from '../../lib/errors';
 import { gradients, tensor, zeros } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';
+import type { Request } from '../../lib/runtime/protocol';
 import { cancellable, checkFinite, closeDevices, getDevice, jit } from '../../lib/runtime';
 
 const SIZE = 8192;
@@ -22,7 +23,8 @@ const matrix = (): Tensor =>
     Float32Array.from({ length: 640 * 640 }, (_, i) => Math.sin(i)),
     { shape: [640, 640] },
   );
-const workerOf = (): Worker => (getDevice('cpu') as unknown as { worker: Worker }).worker;
+const cpu = () => getDevice('cpu') as unknown as { worker: Worker; request(request: Request): Promise<unknown> };
+const workerOf = (): Worker => cpu().worker;
 
 describe('the cpu device', () => {
   after(closeDevices);
@@ -91,20 +93,26 @@ describe('the cpu device', () => {
     assert.deepEqual(await train(), first);
   });
 
-  it('starts a new worker after one ended, and says what was lost', async () => {
+  it('starts a new worker after one failed, and says what was lost', async () => {
     const f = jit((x: Tensor) => x.add(1));
     const kept = await f(ramp());
     const lost = await f(ramp());
     await kept.data();
-    // Another shape than other tests give it, so a session is to be made first; then it runs for a good part of a second.
-    const running = heavy(tensor(new Float32Array(720 * 720).fill(1e-3), { shape: [720, 720] }));
-    // One turn later the request is on its way.
-    await new Promise((resolve) => setImmediate(resolve));
-    await workerOf().terminate();
-    await assert.rejects(running, (e) => e instanceof DeviceError && /worker ended/.test(e.message));
+    // What is no request the worker fails on, between two runs (inside of one no thread can be ended). What was sent after it is lost.
+    workerOf().postMessage(null);
+    const running = cpu().request({ kind: 'release', buffers: [] });
+    await assert.rejects(running, (e) => e instanceof DeviceError && /worker stopped/.test(e.message));
     assert.equal((await (await f(kept)).numbers())[1], 3);
     await assert.rejects(lost.data(), (e) => e instanceof DisposedError && /worker that held them/.test(e.message));
     await assert.rejects(f(lost), DisposedError);
+    assert.deepEqual(await tensor([1, 2]).add(1).tolist(), [2, 3]);
+  });
+
+  it('starts a new worker after one was ended', async () => {
+    const f = jit((x: Tensor) => x.add(1));
+    const lost = await f(ramp());
+    await workerOf().terminate();
+    await assert.rejects(lost.data(), DisposedError);
     assert.deepEqual(await tensor([1, 2]).add(1).tolist(), [2, 3]);
   });
 
@@ -136,6 +144,30 @@ describe('the cpu device', () => {
       jit((x) => x.mul(2))(tensor([1, 2, 3])).then(async (y) => console.log(await y.sum().item()));`;
     const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 300_000 });
     assert.equal(stdout.trim(), '12');
+  });
+
+  it('lets process.exit end it during a run, with the code that was asked for', async () => {
+    const entry = path.join(__dirname, '../../lib/index.js');
+    const script = `
+      const { jit, tensor } = require(${JSON.stringify(entry)});
+      const heavy = jit((x) => {
+        let y = x;
+        for (let i = 0; i < 40; i++) y = y.matMul(x).mul(1e-3);
+        return y.sum();
+      });
+      const x = tensor(new Float32Array(640 * 640).fill(1e-3), { shape: [640, 640] });
+      heavy(x).then(() => {
+        // The one that runs takes a good part of a second; the others wait for it, and are never begun.
+        for (let i = 0; i < 200; i++) heavy(x);
+        setTimeout(() => process.exit(3), 30);
+      });`;
+    const start = performance.now();
+    const ended = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 300_000 }).then(
+      () => assert.fail('it ended by itself'),
+      (e: unknown) => e as { code: number; signal: string | null; stderr: string },
+    );
+    assert.deepEqual([ended.code, ended.signal, ended.stderr], [3, null, '']);
+    assert.ok(performance.now() - start < 60_000);
   });
 });
 

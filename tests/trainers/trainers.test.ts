@@ -196,7 +196,7 @@ describe('trainers', () => {
   it('groups by length for each data set, whatever was grouped before', () => {
     const rng = new Random(5);
     const groups = (lengths: readonly number[], mixed: boolean): number[][] =>
-      [0, 1, 2, 3].map((i) => groupedIndices(rng, lengths, 2, i, mixed));
+      [0, 1, 2, 3].map((i) => groupedIndices(rng, lengths, 2, i, { mixed }));
     // What sequences are padded to: 32, 64, 96 and 128 predictions.
     const spread = (list: number[][], lengths: readonly number[]): number =>
       Math.max(...list.map(([a, b]) => Math.abs(Math.ceil((lengths[a] - 1) / 32) - Math.ceil((lengths[b] - 1) / 32))));
@@ -216,7 +216,7 @@ describe('trainers', () => {
     const rng = new Random(5);
     const mixed = Array.from(
       { length: 32 },
-      (_, i) => new Set(groupedIndices(rng, lengths, 8, i, true).map((k) => k % 2)),
+      (_, i) => new Set(groupedIndices(rng, lengths, 8, i, { mixed: true }).map((k) => k % 2)),
     );
     // By chance one of 128 batches of eight has one kind only.
     assert.ok(mixed.filter((kinds) => kinds.size === 2).length >= 28);

@@ -9,13 +9,11 @@ import { vqganGrid } from '../../models/vqgan';
 import { defineExperiment } from '../../pipeline/experiment';
 import { makeR1Sample, r1Sample } from '../../world/omni-r1';
 import type { R1Sample } from '../../world/omni-r1';
+import { drawnAhead } from './drawn-ahead';
 import { loadVqgan, r1RowSchema } from './load';
 import { r1Sizes, r1WorldSchema } from './sizes';
 import { descriptionExamples, trainR1Tokenizer, trajectoryRows } from './tokens';
 import { z } from 'zod';
-
-/** Samples that are rendered and coded together. */
-const CHUNK = 256;
 
 /** Examples one after another; `ends` says where each ends. */
 export function packed(examples: readonly R1Example[]): Record<string, HostTensor> {
@@ -32,31 +30,6 @@ export function packed(examples: readonly R1Example[]): Record<string, HostTenso
   };
 }
 
-/** Samples that are drawn before the device's answers are looked at again. */
-const TURN = 8;
-
-/** What `code` makes of samples 0 to `count`, chunk by chunk; while one is coded the next is drawn. */
-export async function* drawnAhead<T>(
-  count: number,
-  sample: (i: number) => R1Sample,
-  code: (samples: R1Sample[], at: number) => Promise<T[]>,
-): AsyncGenerator<{ made: T[]; end: number }> {
-  const draw = async (at: number): Promise<R1Sample[]> => {
-    const samples: R1Sample[] = [];
-    for (let i = at; i < Math.min(at + CHUNK, count); i++) {
-      samples.push(sample(i));
-      if (i % TURN === TURN - 1) await new Promise((resolve) => setImmediate(resolve));
-    }
-    return samples;
-  };
-  let samples = await draw(0);
-  for (let at = 0; at < count; at += CHUNK) {
-    const [made, next] = await Promise.all([code(samples, at), draw(at + CHUNK)]);
-    yield { made, end: at + samples.length };
-    samples = next;
-  }
-}
-
 /** Where the further samples of a task begin. */
 const FURTHER = 1_000_000;
 
@@ -64,7 +37,7 @@ const FURTHER = 1_000_000;
  * Sample `i` of those that are described: none of the trajectories'. Three of four are structured or natural: places are asked of
  * these.
  */
-function describedSample(seed: number, trajectories: number, i: number): R1Sample {
+export function describedSample(seed: number, trajectories: number, i: number): R1Sample {
   const [round, place] = [Math.floor(i / 4), i % 4];
   if (place === 0) return r1Sample(seed, 'train', trajectories + round);
   if (place === 2) return makeR1Sample(seed, 'train', 'natural', FURTHER + round);

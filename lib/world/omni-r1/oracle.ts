@@ -7,7 +7,10 @@
 import type { Picture } from '../../io/media';
 import type { R1Sample } from './sample';
 
-/** Root mean squared distance of a picture's values that still counts as the same figure; a blank ground is at about 0.1 to 0.4, and among the other pictures where it is near. */
+/**
+ * Root mean squared distance of a picture's values that still counts as the same figure. A blank ground is at about 0.1 to 0.4; where it
+ * is near it is among the other pictures.
+ */
 export const NEAR = 0.16;
 
 export interface StepVerdict {

@@ -39,8 +39,8 @@ export interface R1Sample {
   /** What the picture shows, for the base model: facts in the order in which a description says them. */
   facts: string[];
   /**
-   * What of it can be asked for: what it is called, the action that would show it, then what else is said of it: "1 BBOX(0.125,0.625,0.125,0.25) 2". The
-   * place has to be seen, since nothing that is said before tells it.
+   * What of it can be asked for: what it is called, the action that would show it, then what else is said of it: "1
+   * BBOX(0.125,0.625,0.125,0.25) 2". The place has to be seen, since nothing that is said before tells it.
    */
   located?: string[];
   /** What kind of figure it is; a description begins with it. */
