@@ -42,7 +42,10 @@ export const PLAN_CHECKS: Record<PlanStep, RegExp> = {
   video: /\b(clip|video|film|animate)/i,
 };
 
-/** What stands before the caption; `m` names the media. */
+/**
+ * What stands before the caption; `m` names the media. Where there may be several they are named: a model that has not said which it will make
+ * forgets the last of them.
+ */
 const LEADS: Partial<Record<Category, readonly ((m: string) => string)[]>> = {
   audio_to_image: [
     (m) => `Here is the ${m}:`,
@@ -63,7 +66,7 @@ const LEADS: Partial<Record<Category, readonly ((m: string) => string)[]>> = {
     (m) => `I made the ${m}:`,
     (m) => `This is the ${m} you asked for:`,
     (m) => `Your ${m}:`,
-    () => 'This is what I made:',
+    (m) => `What I made is this ${m}:`,
   ],
   search_and_generate: [
     (m) => `Here is the ${m}:`,
@@ -74,9 +77,9 @@ const LEADS: Partial<Record<Category, readonly ((m: string) => string)[]>> = {
   ],
   multi_step_creation: [
     (m) => `Here is the ${m}:`,
-    () => 'All steps are done:',
+    (m) => `All done, here is the ${m}:`,
     (m) => `This is the ${m}:`,
-    () => 'This is what I made:',
+    (m) => `I made the ${m}:`,
   ],
 };
 

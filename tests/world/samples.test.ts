@@ -31,6 +31,7 @@ import {
 } from '../../lib/world';
 import type { Scores } from '../../lib/world';
 import { YEARS } from '../../lib/world/encyclopaedia';
+import { MEDIA_NOUNS } from '../../lib/world/lexicon';
 import { answerOf, queryFor } from '../../lib/world/facts';
 import type { Fact } from '../../lib/world/facts';
 import { runJavaScript } from '../../lib/world/javascript';
@@ -173,6 +174,19 @@ describe('world: samples', () => {
       makeInstruction(book, 'multi_step_creation', 'test', 3).record,
     );
     assert.notDeepEqual(makeEncyclopaedia(6, 30), book);
+  });
+
+  it('names the media, where an answer has several, in their order and before the first', () => {
+    let several = 0;
+    for (const { oracle, response } of instructions(book, 'train', 600)) {
+      if (oracle.outputs.length < 2) continue;
+      several++;
+      const text = formatChat(response);
+      const names = oracle.outputs.map((m) => `(${MEDIA_NOUNS[m].join('|')})`).join(' and ');
+      const said = text.search(new RegExp(`${names}[^<]*:`));
+      assert.ok(said >= 0 && said < text.search(/<(IMG|AUD|VID)0>/), text);
+    }
+    assert.ok(several > 100, `${several}`);
   });
 
   it('has an evaluation set of 300, 50 a category, apart from the test split', () => {
