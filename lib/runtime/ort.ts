@@ -44,7 +44,7 @@ export class Engine {
     return ort.listSupportedBackends().map((b) => ({ name: b.name, bundled: b.bundled }));
   }
 
-  async load({ session, model, options, deviceOutputs, arena }: LoadRequest): Promise<void> {
+  async load({ session, model, options, deviceOutputs, optimize, arena }: LoadRequest): Promise<void> {
     if (this.sessions.has(session)) return;
     const gpu = options.provider !== 'cpu';
     const created = await ort.InferenceSession.create(model, {
@@ -54,7 +54,7 @@ export class Engine {
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
+      graphOptimizationLevel: optimize,
       enableCpuMemArena: arena,
       ...(options.provider === 'webgpu'
         ? { preferredOutputLocation: Object.fromEntries(deviceOutputs.map((name) => [name, 'gpu-buffer' as const])) }

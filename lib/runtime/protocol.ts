@@ -18,6 +18,8 @@ export type Request =
       options: SessionOptions;
       /** Results that stay in device memory, where the provider has such; the others return to the host at once. */
       deviceOutputs: string[];
+      /** How far the runtime may change the program. */
+      optimize: 'basic' | 'all';
       /** Whether the session keeps the memory of its runs for the next one. */
       arena: boolean;
     }

@@ -216,6 +216,14 @@ const STAGE3_TURNS = [
   'tools',
 ] as const;
 
+/** Of two samples the one with the longer plan: plans of many steps are rare, and the last to be learned. */
+function longerPlan(book: Encyclopaedia, index: number): Instruction {
+  const [a, b] = [2 * index, 2 * index + 1].map((i) =>
+    makeInstruction(book, 'multi_step_creation', 'train', i, 'plan'),
+  );
+  return b.oracle.plan.length > a.oracle.plan.length ? b : a;
+}
+
 /** Stage 3's training samples; each kind counts its own. */
 function* stage3Samples(
   book: Encyclopaedia,
@@ -234,9 +242,7 @@ function* stage3Samples(
       yield { turns: [...prompt, ...response], media: {}, oracle: NO_TARGET };
     } else {
       const { record, oracle } =
-        kind === 'plan'
-          ? makeInstruction(book, 'multi_step_creation', 'train', index, 'plan')
-          : (conversations.next().value as Instruction);
+        kind === 'plan' ? longerPlan(book, index) : (conversations.next().value as Instruction);
       yield { turns: toMessages(record), media: record.media, oracle };
     }
   }

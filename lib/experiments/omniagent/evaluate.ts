@@ -134,7 +134,13 @@ export async function evaluate(
   };
 }
 
-/** The first media of each modality that were asked for and are whole, decoded. */
+/** `count` of the items, or all, at equal distances: of each kind its share, where the kinds come one after the other. */
+export function spread<T>(items: readonly T[], count: number): T[] {
+  if (items.length <= count) return [...items];
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
+}
+
+/** Media of each modality that were asked for and are whole, decoded: of each category its share. */
 async function decodeAnswers(
   agent: OmniModel,
   chosen: readonly Instruction[],
@@ -144,14 +150,15 @@ async function decodeAnswers(
   const generated: GeneratedMedium[] = [];
   const shown: Sample[] = [];
   for (const modality of MODALITIES) {
-    const blocks = chosen
-      .flatMap(({ oracle, record }, i) => {
+    const blocks = spread(
+      chosen.flatMap(({ oracle, record }, i) => {
         const block = answers[i].blocks.find((b) => b.modality === modality);
         return block && oracle.objects && oracle.outputs.includes(modality)
           ? [{ oracle, embeds: block.embeds, stream: record.id }]
           : [];
-      })
-      .slice(0, media[modality]);
+      }),
+      media[modality],
+    );
     if (!blocks.length) continue;
     message(`decoding ${blocks.length} of ${modality}`);
     const made = await decodeBlocks(agent, modality, concat(blocks.map((b) => b.embeds)), {

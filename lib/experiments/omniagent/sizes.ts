@@ -125,7 +125,7 @@ const laptop: Sizes = {
   inputProjector: { width: 128, heads: 4, hidden: 512, layers: 3 },
   outputProjector: { width: 128, heads: 4, hidden: 512, encoderLayers: 1, decoderLayers: 2, unfold: 4 },
   stage1: optimizer({ method: 'muon', learningRate: 2e-3, batchSize: 16, steps: 700, checkpointEvery: 100 }),
-  stage2: optimizer({ method: 'muon', learningRate: 1e-3, batchSize: 16, steps: 600, checkpointEvery: 100 }),
+  stage2: optimizer({ method: 'muon', learningRate: 1e-3, batchSize: 12, steps: 600, checkpointEvery: 100 }),
   sft: optimizer({ method: 'muon', learningRate: 1.5e-3, batchSize: 10, steps: 1250, checkpointEvery: 100 }),
   sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
   sftProjectorRate: 0.25,
