@@ -4,7 +4,8 @@
  * computed on the host in double precision and passed as scalars.
  */
 import { ArgumentError } from '../errors';
-import { treeMap, treeZip } from '../graph/tree';
+import { tensorsOf, treeMap } from '../graph/tree';
+import { concat } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { filled } from './init';
 
@@ -54,29 +55,105 @@ export function adamWScalars(t: number, learningRate: number, config: AdamWConfi
   };
 }
 
+/** One parameter with its gradient and its moments. */
+interface Leaf {
+  p: Tensor;
+  g: Tensor;
+  m: Tensor;
+  v: Tensor;
+}
+
+/**
+ * Tensors of at most so many elements are updated together with others of their rows' shape: for these an operation's overhead is more
+ * than its work, and a small model has hundreds of them.
+ */
+const SMALL = 2 ** 14;
+
+export interface AdamWOptions {
+  config?: AdamWConfig;
+  /** Multiplies the gradients on the way (from clipping). */
+  factor?: Tensor;
+  /** Which parameters are decayed; default: those with two axes or more. */
+  decays?: (p: Tensor, path: string) => boolean;
+  /** Parameters that stay as they are, with their moments. Default: none. */
+  skips?: (p: Tensor, path: string) => boolean;
+}
+
 /**
  * One update: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g²; p = decay p - m / (sqrt(v) scale + epsilon), which is the
- * usual form with the step size divided out, one pass less. The gradients are multiplied by `factor` (from clipping) on
- * the way. `decays` tells which parameters are decayed; default: those with two axes or more.
+ * usual form with the step size divided out, one pass less.
  */
 export function adamW<P>(
   params: P,
   grads: P,
   state: AdamWState<P>,
   scalars: AdamWScalars<Tensor>,
-  options: { config?: AdamWConfig; factor?: Tensor; decays?: (p: Tensor, path: string) => boolean } = {},
+  { config = adamWDefaults, factor, decays = (p) => p.rank >= 2, skips = () => false }: AdamWOptions = {},
 ): { params: P; state: AdamWState<P> } {
-  const { config = adamWDefaults, factor, decays = (p) => p.rank >= 2 } = options;
   const [b1, b2] = config.betas;
   const share = factor ? factor.mul(1 - b1) : 1 - b1;
   const squareShare = factor ? factor.square().mul(1 - b2) : 1 - b2;
-  const m = treeZip('adamW', state.m, [grads], (m, g) => m.mul(b1).add(g.mul(share)));
-  const v = treeZip('adamW', state.v, [grads], (v, g) => v.mul(b2).add(g.square().mul(squareShare)));
-  const decayed = config.weightDecay
-    ? treeMap(params, (p, path) => (decays(p, path) ? p.mul(scalars.decay) : p))
-    : params;
-  const updated = treeZip('adamW', decayed, [m, v], (p, m, v) =>
-    p.sub(m.div(v.sqrt().mul(scalars.scale).add(scalars.epsilon))),
-  );
-  return { params: updated, state: { m, v } };
+  const update = (leaf: Leaf, decayed: boolean): Omit<Leaf, 'g'> => {
+    const m = leaf.m.mul(b1).add(leaf.g.mul(share));
+    const v = leaf.v.mul(b2).add(leaf.g.square().mul(squareShare));
+    const p = decayed ? leaf.p.mul(scalars.decay) : leaf.p;
+    return { p: p.sub(m.div(v.sqrt().mul(scalars.scale).add(scalars.epsilon))), m, v };
+  };
+
+  const next = new Map<string, Omit<Leaf, 'g'>>();
+  const groups = new Map<string, { decayed: boolean; leaves: Map<string, Leaf> }>();
+  const [gradOf, firstOf, secondOf] = [grads, state.m, state.v].map((tree) => matching(params, tree));
+  for (const { path, tensor: p } of tensorsOf(params)) {
+    const leaf = { p, g: gradOf(path), m: firstOf(path), v: secondOf(path) };
+    if (skips(p, path)) {
+      next.set(path, leaf);
+      continue;
+    }
+    const decayed = config.weightDecay !== 0 && decays(p, path);
+    const together = p.rank > 0 && p.size <= SMALL;
+    const key = together ? `${p.dtype} ${p.shape.slice(1).join()} ${decayed}` : path;
+    const group = groups.get(key) ?? { decayed, leaves: new Map<string, Leaf>() };
+    group.leaves.set(path, leaf);
+    groups.set(key, group);
+  }
+  for (const { decayed, leaves } of groups.values()) {
+    const all = [...leaves.values()];
+    const joined = (of: (leaf: Leaf) => Tensor): Tensor => concat(all.map(of));
+    const { p, m, v } = update(
+      { p: joined((l) => l.p), g: joined((l) => l.g), m: joined((l) => l.m), v: joined((l) => l.v) },
+      decayed,
+    );
+    const parts = (t: Tensor): Tensor[] =>
+      all.length === 1
+        ? [t]
+        : t.split(
+            all.map((l) => l.p.shape[0]),
+            0,
+          );
+    const [ps, ms, vs] = [p, m, v].map(parts);
+    [...leaves.keys()].forEach((path, i) => next.set(path, { p: ps[i], m: ms[i], v: vs[i] }));
+  }
+  const pick = (of: (leaf: Omit<Leaf, 'g'>) => Tensor): P => treeMap(params, (_, path) => of(next.get(path)!));
+  return { params: pick((l) => l.p), state: { m: pick((l) => l.m), v: pick((l) => l.v) } };
+}
+
+/** Looks a tensor of another tree of the same structure up by its path. Throws ArgumentError where they differ. */
+function matching(params: unknown, tree: unknown): (path: string) => Tensor {
+  const [wanted, there] = [tensorsOf(params), new Map(tensorsOf(tree).map(({ path, tensor }) => [path, tensor]))];
+  if (there.size !== wanted.length)
+    throw new ArgumentError(
+      'adamW',
+      `expected trees of ${wanted.length} tensors, got one of ${there.size}`,
+      'pass gradients and moments of the same parameters',
+    );
+  return (path) => {
+    const found = there.get(path);
+    if (!found)
+      throw new ArgumentError(
+        'adamW',
+        `expected trees of one structure, found no "${path}" in one of them`,
+        'pass gradients and moments of the same parameters',
+      );
+    return found;
+  };
 }

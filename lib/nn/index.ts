@@ -2,7 +2,7 @@
 export { accumulate, accumulatorAdd, accumulatorInit, accumulatorMean } from './accumulate';
 export type { Accumulated, CountedLoss } from './accumulate';
 export { adamW, adamWDefaults, adamWInit, adamWScalars } from './adamw';
-export type { AdamWConfig, AdamWScalars, AdamWState } from './adamw';
+export type { AdamWConfig, AdamWOptions, AdamWScalars, AdamWState } from './adamw';
 export { attention, mergeHeads, splitHeads } from './attention';
 export type { AttentionOptions } from './attention';
 export { attentionBlock, attentionBlockInit } from './attention-block';

@@ -58,11 +58,10 @@ export function applyUpdate<P>(
   scalars: StepScalars<Tensor>,
   factor?: Tensor,
 ): { params: P; state: AdamWState<P> } {
-  const next = adamW(params, grads, state, scalars, { config: adamOf(c), factor });
+  const skips = (p: Tensor, path: string): boolean => c.method === 'muon' && isMuons(p, path);
+  const next = adamW(params, grads, state, scalars, { config: adamOf(c), factor, skips });
   if (c.method === 'adamw') return next;
-  const [byPath, first, second] = [grads, state.m, state.v].map(
-    (tree) => new Map(tensorsOf(tree).map((t) => [t.path, t.tensor])),
-  );
+  const [byPath, first] = [grads, state.m].map((tree) => new Map(tensorsOf(tree).map((t) => [t.path, t.tensor])));
   const config = { ...muonDefaults, weightDecay: c.weightDecay };
   const paths = tensorsOf(params).filter(({ tensor: t, path }) => isMuons(t, path));
   const updated = muon(
@@ -76,10 +75,7 @@ export function applyUpdate<P>(
   const moved = new Map(paths.map(({ path }, i) => [path, updated[i]]));
   return {
     params: treeMap(next.params, (t, path) => moved.get(path)?.p ?? t),
-    state: {
-      m: treeMap(next.state.m, (t, path) => moved.get(path)?.momentum ?? t),
-      v: treeMap(next.state.v, (t, path) => (moved.has(path) ? second.get(path)! : t)),
-    },
+    state: { m: treeMap(next.state.m, (t, path) => moved.get(path)?.momentum ?? t), v: next.state.v },
   };
 }
 

@@ -71,6 +71,51 @@ describe('AdamW and clipping against PyTorch', () => {
     assert.equal((await second.params.w.data()).length, 12);
   });
 
+  it('many small tensors, updated together, get what each gets alone, bit for bit', async () => {
+    const shapes = {
+      a: [3, 4],
+      b: [4],
+      c: [7, 4],
+      d: [2, 3, 4],
+      e: [9],
+      f: [5, 4],
+      g: [],
+      h: [200, 100],
+      i: [100, 100],
+    };
+    type Tree = Record<string, Tensor>;
+    const tree = (kind: string): Tree =>
+      Object.fromEntries(Object.entries(shapes).map(([k, shape]) => [k, param(`together.${kind}.${k}`, shape, 0.5)]));
+    const options = { config, skips: (_: Tensor, path: string) => path === 'f' };
+    const update = jit((p: Tree, g: Tree, state: AdamWState<Tree>, scalars: AdamWScalars<Tensor>) =>
+      adamW(p, g, state, scalars, options),
+    );
+    const [p, g, m] = [tree('p'), tree('g'), tree('m')];
+    const v = Object.fromEntries(Object.entries(m).map(([k, t]) => [k, t.square()]));
+    const scalars = adamWScalars(3, 0.01, config);
+    const values = (out: { params: Tree; state: AdamWState<Tree> }, k: string) =>
+      Promise.all([out.params[k], out.state.m[k], out.state.v[k]].map((t) => t.tolist()));
+    const together = await update(p, g, { m, v }, scalars);
+    for (const k of Object.keys(shapes)) {
+      const alone = await update({ [k]: p[k] }, { [k]: g[k] }, { m: { [k]: m[k] }, v: { [k]: v[k] } }, scalars);
+      assert.deepEqual(together.params[k].shape, p[k].shape);
+      assert.deepEqual(await values(together, k), await values(alone, k), k);
+      const [moved] = await values(together, k);
+      if (k === 'f') assert.deepEqual(moved, await p[k].tolist());
+      else assert.notDeepEqual(moved, await p[k].tolist());
+    }
+  });
+
+  it('refuses gradients and moments of other parameters', () => {
+    const p = start();
+    const state = adamWInit(p);
+    const scalars = { scale: tensor(1), epsilon: tensor(1), decay: tensor(1) };
+    const gone = { w: p.w } as unknown as Pair;
+    assert.throws(() => adamW(p, gone, state, scalars), /adamW: expected trees of 2 tensors, got one of 1/);
+    const other = { w: p.w, c: p.b } as unknown as Pair;
+    assert.throws(() => adamW(p, other, state, scalars), /adamW: expected trees of one structure, found no "b"/);
+  });
+
   it('clipping scales gradients to the norm, and leaves small ones alone', async () => {
     const grads = gradsOf(1);
     const tight = clipByGlobalNorm(grads, 1.5);
