@@ -5,6 +5,7 @@
  */
 import { ArgumentError } from '../errors';
 import { tensorsOf, treeMap } from '../graph/tree';
+import { showShape } from '../graph/shape';
 import { concat } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { filled } from './init';
@@ -104,7 +105,7 @@ export function adamW<P>(
   const groups = new Map<string, { decayed: boolean; leaves: Map<string, Leaf> }>();
   const [gradOf, firstOf, secondOf] = [grads, state.m, state.v].map((tree) => matching(params, tree));
   for (const { path, tensor: p } of tensorsOf(params)) {
-    const leaf = { p, g: gradOf(path), m: firstOf(path), v: secondOf(path) };
+    const leaf = { p, g: gradOf(path, p), m: firstOf(path, p), v: secondOf(path, p) };
     if (skips(p, path)) {
       next.set(path, leaf);
       continue;
@@ -137,22 +138,21 @@ export function adamW<P>(
   return { params: pick((l) => l.p), state: { m: pick((l) => l.m), v: pick((l) => l.v) } };
 }
 
-/** Looks a tensor of another tree of the same structure up by its path. Throws ArgumentError where they differ. */
-function matching(params: unknown, tree: unknown): (path: string) => Tensor {
+/** Looks a tensor of another tree of the same structure and shapes up by its path. Throws ArgumentError where they differ. */
+function matching(params: unknown, tree: unknown): (path: string, p: Tensor) => Tensor {
+  const help = 'pass gradients and moments of the same parameters';
   const [wanted, there] = [tensorsOf(params), new Map(tensorsOf(tree).map(({ path, tensor }) => [path, tensor]))];
   if (there.size !== wanted.length)
-    throw new ArgumentError(
-      'adamW',
-      `expected trees of ${wanted.length} tensors, got one of ${there.size}`,
-      'pass gradients and moments of the same parameters',
-    );
-  return (path) => {
+    throw new ArgumentError('adamW', `expected trees of ${wanted.length} tensors, got one of ${there.size}`, help);
+  return (path, p) => {
     const found = there.get(path);
     if (!found)
+      throw new ArgumentError('adamW', `expected trees of one structure, found no "${path}" in one of them`, help);
+    if (showShape(found.shape) !== showShape(p.shape))
       throw new ArgumentError(
         'adamW',
-        `expected trees of one structure, found no "${path}" in one of them`,
-        'pass gradients and moments of the same parameters',
+        `expected "${path}" of shape ${showShape(p.shape)} in all trees, got ${showShape(found.shape)}`,
+        help,
       );
     return found;
   };

@@ -16,6 +16,8 @@ const open = new Set<Gate>();
 export function newGate(): Gate {
   if (!open.size) process.on('exit', closeAll);
   const gate: Gate = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  // Inside from the start: loading the runtime is no place to be ended either.
+  gate[INSIDE] = 1;
   open.add(gate);
   return gate;
 }
@@ -28,7 +30,14 @@ export function dropGate(gate: Gate): void {
 /** Lets no worker begin anything more, and waits for what has begun. */
 function closeAll(): void {
   for (const gate of open) Atomics.store(gate, CLOSED, 1);
-  for (const gate of open) Atomics.wait(gate, INSIDE, 1, LONGEST);
+  const deadline = performance.now() + LONGEST;
+  for (const gate of open) Atomics.wait(gate, INSIDE, 1, Math.max(0, deadline - performance.now()));
+}
+
+/** The worker's side: it has started, or is through with its work. */
+export function leaveGate(gate: Gate): void {
+  Atomics.store(gate, INSIDE, 0);
+  Atomics.notify(gate, INSIDE);
 }
 
 /** The worker's side: does `work`, unless the process is ending: then it never settles. */
@@ -38,8 +47,7 @@ export async function throughGate<T>(gate: Gate, work: () => Promise<T>): Promis
   try {
     if (!Atomics.load(gate, CLOSED)) return await work();
   } finally {
-    Atomics.store(gate, INSIDE, 0);
-    Atomics.notify(gate, INSIDE);
+    leaveGate(gate);
   }
   return new Promise(() => undefined);
 }

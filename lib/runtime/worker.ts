@@ -1,7 +1,7 @@
 /** The worker thread of a device: takes requests in order and runs them one at a time. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { TypedArray } from '../graph/dtype';
-import { throughGate } from './gate';
+import { leaveGate, throughGate } from './gate';
 import type { Gate } from './gate';
 import { Engine } from './ort';
 import type { Reply, Request } from './protocol';
@@ -41,3 +41,5 @@ port.on('message', ({ id, request }: { id: number; request: Request }) => {
     }
   });
 });
+
+leaveGate(gate);

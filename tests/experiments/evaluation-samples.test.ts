@@ -1,10 +1,13 @@
 /** Which samples are answered, and the segments of preference pairs' tokens. */
 import assert from 'node:assert/strict';
 import { agenticPrompts } from '../../lib/eval';
-import { answeredSamples } from '../../lib/experiments/omniagent/evaluate';
+import { longerPlan } from '../../lib/experiments/omniagent/data';
+import { answeredSamples, spread } from '../../lib/experiments/omniagent/evaluate';
 import { exampleSegments } from '../../lib/experiments/omniagent/pairs';
 import { trainTokenizer } from '../../lib/io/tokenizer-train';
-import { ADDED_TOKENS, CATEGORIES, encodeChat, evaluationSet, makeEncyclopaedia, preferences, SEGMENTS, tokenizerTexts } from '../../lib/world'; // prettier-ignore
+import { ADDED_TOKENS, CATEGORIES, encodeChat, evaluationSet, makeEncyclopaedia, makeInstruction, preferences, SEGMENTS, tokenizerTexts } from '../../lib/world'; // prettier-ignore
+
+import type { Instruction } from '../../lib/world';
 
 const book = makeEncyclopaedia(0, 30);
 
@@ -18,6 +21,37 @@ describe('samples of the evaluation', () => {
       assert.equal(new Set(chosen).size, 6 * n);
     }
     assert.deepEqual(new Set(answeredSamples(all, 50)), new Set(all));
+  });
+
+  it('media are taken from all categories alike, not from the first ones', () => {
+    const kinds = ['a', 'b', 'c', 'd'].flatMap((k) => new Array<string>(30).fill(k));
+    const items = kinds.map((kind, i) => ({ kind, i }));
+    for (const n of [4, 24, 119, 120]) {
+      const chosen = spread(items, n);
+      assert.equal(new Set(chosen).size, n);
+      assert.deepEqual(
+        chosen.map(({ i }) => i),
+        [...chosen.map(({ i }) => i)].sort((a, b) => a - b),
+      );
+      for (const kind of 'abcd')
+        assert.ok(Math.abs(chosen.filter((c) => c.kind === kind).length - n / 4) < 1, `${n} ${kind}`);
+    }
+    assert.deepEqual(spread([1, 2, 3], 5), [1, 2, 3]);
+    assert.deepEqual(spread([1, 2, 3], 0), []);
+  });
+
+  it('stage 3 sees more plans of many steps than there are', () => {
+    const steps = (samples: Instruction[]): number =>
+      samples.reduce((n, s) => n + s.oracle.plan.length, 0) / samples.length;
+    const drawn = (i: number): Instruction => makeInstruction(book, 'multi_step_creation', 'train', i, 'plan');
+    const all = Array.from({ length: 200 }, (_, i) => drawn(i));
+    const chosen = Array.from({ length: 100 }, (_, i) => longerPlan(book, i));
+    chosen.forEach((s, i) => {
+      const pair = [all[2 * i], all[2 * i + 1]];
+      assert.equal(s.oracle.plan.length, Math.max(...pair.map((p) => p.oracle.plan.length)));
+      assert.ok(pair.some((p) => p.record.id === s.record.id));
+    });
+    assert.ok(steps(chosen) > steps(all) + 0.2, `${steps(chosen)} and ${steps(all)}`);
   });
 
   it("segments from tokens and mask are the chat template's, turn by turn", () => {

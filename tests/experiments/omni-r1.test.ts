@@ -109,7 +109,9 @@ describe('Omni-R1: data and tables', () => {
       const ends: number[] = [];
       const code = async (samples: number[], at: number): Promise<string[]> => {
         // A device's answer takes a while: meanwhile the next samples are drawn, and no more than these.
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        const next = Math.min(at + samples.length + 256, count);
+        do await new Promise((resolve) => setTimeout(resolve, 5));
+        while (drawn.length < next);
         ahead.push(drawn.length - at - samples.length);
         return samples.map((n) => `coded ${n}`);
       };

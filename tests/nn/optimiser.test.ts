@@ -114,6 +114,8 @@ describe('AdamW and clipping against PyTorch', () => {
     assert.throws(() => adamW(p, gone, state, scalars), /adamW: expected trees of 2 tensors, got one of 1/);
     const other = { w: p.w, c: p.b } as unknown as Pair;
     assert.throws(() => adamW(p, other, state, scalars), /adamW: expected trees of one structure, found no "b"/);
+    const turned = { w: p.w.transpose([1, 0]), b: p.b };
+    assert.throws(() => adamW(p, turned, state, scalars), /expected "w" of shape \[3, 4\] in all trees, got \[4, 3\]/);
   });
 
   it('clipping scales gradients to the norm, and leaves small ones alone', async () => {

@@ -217,7 +217,7 @@ const STAGE3_TURNS = [
 ] as const;
 
 /** Of two samples the one with the longer plan: plans of many steps are rare, and the last to be learned. */
-function longerPlan(book: Encyclopaedia, index: number): Instruction {
+export function longerPlan(book: Encyclopaedia, index: number): Instruction {
   const [a, b] = [2 * index, 2 * index + 1].map((i) =>
     makeInstruction(book, 'multi_step_creation', 'train', i, 'plan'),
   );
