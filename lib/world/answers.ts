@@ -44,7 +44,7 @@ export const PLAN_CHECKS: Record<PlanStep, RegExp> = {
 
 /**
  * What stands before the caption; `m` names the media. Where there may be several they are named: a model that has not said which it will make
- * forgets the last of them.
+ * forgets one more often.
  */
 const LEADS: Partial<Record<Category, readonly ((m: string) => string)[]>> = {
   audio_to_image: [
