@@ -318,26 +318,29 @@ function convTransposeSized(dy: Tensor, w: Tensor, p: ConvParams, outputPadding:
 /**
  * Gradient of a convolution by its weights: for each kernel position, the shifted and strided input times the output's
  * gradient, summed over batch and space. `x` [N, C, ...in], `dy` [N, M, ...out] -> [M, C / group, ...kernel].
- * One product a position was twice as fast as a convolution with a kernel of the image's size.
+ * One product a position was twice as fast as a convolution with a kernel of the image's size. Space comes first, so that a shifted
+ * input is cut out in long runs.
  */
 function convWeightGrad(x: Tensor, dy: Tensor, shape: readonly number[], p: ConvParams): Tensor {
   const kernel = shape.slice(2);
   const n = kernel.length;
   const out = dy.shape.slice(2);
   const columns = dy.shape[0] * sizeOf(out);
-  const swap = [1, 0, ...range(n).map((i) => i + 2)];
-  const xt = x.transpose(swap).pad([0, 0, ...p.pads.slice(0, n)], [0, 0, ...p.pads.slice(n)]);
-  const channels = x.shape[1] / p.group;
-  const rows = dy.shape[1] / p.group;
-  const g = dy.transpose(swap).reshape([p.group, rows, columns]);
+  const spaceFirst = [...range(n).map((i) => i + 2), 0, 1];
+  const padded = x.transpose(spaceFirst).pad([...p.pads.slice(0, n), 0, 0], [...p.pads.slice(n), 0, 0]);
+  /** [columns, all channels] -> [group, columns, its channels]; without groups as it is. */
+  const grouped = (t: Tensor): Tensor => {
+    const flat = t.reshape([columns, t.shape[t.rank - 1]]);
+    return p.group === 1 ? flat : flat.reshape([columns, p.group, -1]).transpose([1, 0, 2]);
+  };
+  const g = grouped(dy.transpose(spaceFirst));
   const positions = kernel.reduce<number[][]>((acc, k) => acc.flatMap((at) => range(k).map((i) => [...at, i])), [[]]);
   const parts = positions.map((at) => {
     const cut = at.map((k, i) => {
       const start = k * p.dilations[i];
       return [start, start + (out[i] - 1) * p.strides[i] + 1, p.strides[i]] as const;
     });
-    const shifted = xt.slice(null, null, ...cut).reshape([p.group, channels, columns]);
-    return g.matMul(shifted, { transB: true }).reshape([dy.shape[1], channels]);
+    return g.matMul(grouped(padded.slice(...cut)), { transA: true }).reshape(shape.slice(0, 2));
   });
   return stack(parts, 2).reshape(shape);
 }

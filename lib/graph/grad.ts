@@ -43,7 +43,7 @@ export function topologicalOrder(roots: readonly Tensor[], stop: (t: Tensor) => 
 /** A gradient summed over the axes along which its operand was broadcast. */
 function unbroadcast(g: Tensor, x: Tensor): Tensor {
   if (sameShape(g.shape, x.shape)) return g;
-  return g.sum(stretchedAxes(x.shape, g.shape), true).reshape(x.shape);
+  return g.sum(stretchedAxes(x.shape, g.shape), x.rank === g.rank).reshape(x.shape);
 }
 
 /**

@@ -1,12 +1,13 @@
 /**
  * A program: the nodes that a set of outputs needs, in order, ready for an engine. Building one drops dead code, merges
- * equal computations (but never a recomputation with its original) and replaces whatever has no elements by constants,
- * so that the engines never meet an empty operand.
+ * equal computations (but never a recomputation with its original), simplifies (rewrite.ts) and replaces whatever has no
+ * elements by constants, so that the engines never meet an empty operand.
  */
 import { ArgumentError } from '../errors';
 import { fromNumbers } from './dtype';
 import { topologicalOrder } from './grad';
 import type { OpName, TensorType } from './ops';
+import { rewrite } from './rewrite';
 import { sizeOf } from './shape';
 import { constant, Node, Tensor } from './tensor';
 
@@ -32,7 +33,7 @@ const UPDATES: OpName[] = ['scatterAdd', 'scatterElements'];
 
 const keyOf = (t: Tensor): string => `${t.node.id}:${t.index}`;
 
-function describe(node: Node, inputs: readonly Tensor[]): string | null {
+function describe(node: Pick<Node, 'op' | 'params' | 'copy' | 'types'>, inputs: readonly Tensor[]): string | null {
   if (node.op === 'input' || node.op === 'customGradient') return null;
   const params =
     node.op === 'constant' ? constantKey(node as unknown as Node<'constant'>) : JSON.stringify(node.params);
@@ -121,11 +122,17 @@ export function buildProgram(
       map.set(`${node.id}:0`, filled);
       continue;
     }
-    const key = describe(node, some);
+    const simpler = rewrite(node, some);
+    if (simpler instanceof Tensor) {
+      map.set(`${node.id}:0`, simpler);
+      continue;
+    }
+    const { op, params, inputs: operands } = simpler ?? { op: node.op, params: node.params, inputs: some };
+    const key = describe({ ...node, op, params }, operands);
     let result = key === null ? undefined : merged.get(key);
     if (!result) {
-      const same = some.length === node.inputs.length && some.every((t, i) => t === node.inputs[i]);
-      result = same ? node : new Node<OpName>(node.op, node.params, some, node.types, node.copy);
+      const same = operands.length === node.inputs.length && operands.every((t, i) => t === node.inputs[i]);
+      result = same && !simpler ? node : new Node<OpName>(op, params, operands, node.types, node.copy);
       nodes.push(result);
       if (key !== null) merged.set(key, result);
     }

@@ -36,6 +36,9 @@ export class Node<K extends OpName = OpName> {
   ) {}
 }
 
+/** Whether a node is of an operation: `node.op === op` alone does not tell TypeScript the type of the parameters. */
+export const isOp = <K extends OpName>(node: Node, op: K): node is Node & Node<K> => node.op === op;
+
 /** The runtime puts its evaluator here: it makes sure that the given tensors have values. */
 let evaluator: ((tensors: Tensor[]) => Promise<void>) | null = null;
 export const setEvaluator = (f: (tensors: Tensor[]) => Promise<void>): void => {

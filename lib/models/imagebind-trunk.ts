@@ -83,7 +83,7 @@ export function trunkInit(rng: Noise, c: TrunkConfig, options: TrunkOptions = {}
 
 function attend(p: BlockParams['attn'], x: Tensor, heads: number, causal: boolean): Tensor {
   const [batch, , width] = x.shape;
-  const [q, k, v] = x.matMul(p.in_proj_weight, { transB: true }).add(p.in_proj_bias).split([width, width, width], 2);
+  const [q, k, v] = linear({ weight: p.in_proj_weight, bias: p.in_proj_bias }, x).split([width, width, width], 2);
   const extended = (t: Tensor, extra: Tensor | undefined): Tensor =>
     extra ? concat([t, extra.expand([batch, 1, width])], 1) : t;
   const mixed = attention(

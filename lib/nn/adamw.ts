@@ -6,9 +6,9 @@
 import { ArgumentError } from '../errors';
 import { tensorsOf, treeMap } from '../graph/tree';
 import { showShape } from '../graph/shape';
-import { concat } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { filled } from './init';
+import { mapJoined } from './joined';
 
 export interface AdamWConfig {
   betas: readonly [number, number];
@@ -56,20 +56,6 @@ export function adamWScalars(t: number, learningRate: number, config: AdamWConfi
   };
 }
 
-/** One parameter with its gradient and its moments. */
-interface Leaf {
-  p: Tensor;
-  g: Tensor;
-  m: Tensor;
-  v: Tensor;
-}
-
-/**
- * Tensors of at most so many elements are updated together with others of their rows' shape: for these an operation's overhead is more
- * than its work, and a small model has hundreds of them.
- */
-const SMALL = 2 ** 14;
-
 export interface AdamWOptions {
   config?: AdamWConfig;
   /** Multiplies the gradients on the way (from clipping). */
@@ -94,48 +80,30 @@ export function adamW<P>(
   const [b1, b2] = config.betas;
   const share = factor ? factor.mul(1 - b1) : 1 - b1;
   const squareShare = factor ? factor.square().mul(1 - b2) : 1 - b2;
-  const update = (leaf: Leaf, decayed: boolean): Omit<Leaf, 'g'> => {
-    const m = leaf.m.mul(b1).add(leaf.g.mul(share));
-    const v = leaf.v.mul(b2).add(leaf.g.square().mul(squareShare));
-    const p = decayed ? leaf.p.mul(scalars.decay) : leaf.p;
-    return { p: p.sub(m.div(v.sqrt().mul(scalars.scale).add(scalars.epsilon))), m, v };
+  const update = ([p, g, m, v]: Tensor[], decayed: boolean): Tensor[] => {
+    const m2 = m.mul(b1).add(g.mul(share));
+    const v2 = v.mul(b2).add(g.square().mul(squareShare));
+    const kept = decayed ? p.mul(scalars.decay) : p;
+    return [kept.sub(m2.div(v2.sqrt().mul(scalars.scale).add(scalars.epsilon))), m2, v2];
   };
 
-  const next = new Map<string, Omit<Leaf, 'g'>>();
-  const groups = new Map<string, { decayed: boolean; leaves: Map<string, Leaf> }>();
   const [gradOf, firstOf, secondOf] = [grads, state.m, state.v].map((tree) => matching(params, tree));
-  for (const { path, tensor: p } of tensorsOf(params)) {
-    const leaf = { p, g: gradOf(path, p), m: firstOf(path, p), v: secondOf(path, p) };
-    if (skips(p, path)) {
-      next.set(path, leaf);
-      continue;
-    }
-    const decayed = config.weightDecay !== 0 && decays(p, path);
-    const together = p.rank > 0 && p.size <= SMALL;
-    const key = together ? `${p.dtype} ${p.shape.slice(1).join()} ${decayed}` : path;
-    const group = groups.get(key) ?? { decayed, leaves: new Map<string, Leaf>() };
-    group.leaves.set(path, leaf);
-    groups.set(key, group);
-  }
-  for (const { decayed, leaves } of groups.values()) {
-    const all = [...leaves.values()];
-    const joined = (of: (leaf: Leaf) => Tensor): Tensor => concat(all.map(of));
-    const { p, m, v } = update(
-      { p: joined((l) => l.p), g: joined((l) => l.g), m: joined((l) => l.m), v: joined((l) => l.v) },
-      decayed,
-    );
-    const parts = (t: Tensor): Tensor[] =>
-      all.length === 1
-        ? [t]
-        : t.split(
-            all.map((l) => l.p.shape[0]),
-            0,
-          );
-    const [ps, ms, vs] = [p, m, v].map(parts);
-    [...leaves.keys()].forEach((path, i) => next.set(path, { p: ps[i], m: ms[i], v: vs[i] }));
-  }
-  const pick = (of: (leaf: Omit<Leaf, 'g'>) => Tensor): P => treeMap(params, (_, path) => of(next.get(path)!));
-  return { params: pick((l) => l.p), state: { m: pick((l) => l.m), v: pick((l) => l.v) } };
+  const leaves = tensorsOf(params).map(({ path, tensor: p }) => ({
+    path,
+    row: [p, gradOf(path, p), firstOf(path, p), secondOf(path, p)],
+    skipped: skips(p, path),
+    decayed: config.weightDecay !== 0 && decays(p, path),
+  }));
+  const moved = leaves.filter(({ skipped }) => !skipped);
+  const updated = mapJoined(
+    moved.map(({ row }) => row),
+    (tensors, i) => update(tensors, moved[i].decayed),
+    (i) => `${moved[i].decayed}`,
+  );
+  const next = new Map(leaves.map(({ path, row: [p, , m, v] }) => [path, [p, m, v]]));
+  moved.forEach(({ path }, i) => next.set(path, updated[i]));
+  const [p, m, v] = [0, 1, 2].map((i) => treeMap(params, (_, path) => next.get(path)![i]));
+  return { params: p, state: { m, v } };
 }
 
 /** Looks a tensor of another tree of the same structure and shapes up by its path. Throws ArgumentError where they differ. */

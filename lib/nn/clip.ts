@@ -1,18 +1,31 @@
 /** Gradient clipping by global norm (Pascanu et al. 2013), as torch.nn.utils.clip_grad_norm_ computes it. */
 import { ArgumentError } from '../errors';
 import { tensorsOf, treeMap } from '../graph/tree';
+import { range } from '../graph/shape';
+import { concat } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
+import { groupSmall, joined } from './joined';
 
 /** The joint 2-norm of all gradients. */
 export function globalNorm(grads: unknown): Tensor {
-  const squares = tensorsOf(grads).map(({ tensor }) => tensor.square().sum());
-  if (!squares.length)
+  const tensors = tensorsOf(grads).map(({ tensor }) => tensor);
+  if (!tensors.length)
     throw new ArgumentError(
       'globalNorm',
       'expected gradients, got a tree without tensors',
       'pass what grad or valueAndGrad returned',
     );
-  return squares.reduce((a, b) => a.add(b)).sqrt();
+  // Sums that keep their axes can be joined as they are, by their number of axes.
+  const byRank = new Map<number, Tensor[]>();
+  for (const group of groupSmall(tensors)) {
+    const t = joined(group.map((i) => tensors[i]));
+    const sum = t.square().sum(range(t.rank), true);
+    byRank.set(t.rank, [...(byRank.get(t.rank) ?? []), t.rank ? sum : sum.reshape([1])]);
+  }
+  return [...byRank.values()]
+    .map((sums) => (sums.length === 1 ? sums[0] : concat(sums)).sum())
+    .reduce((a, b) => a.add(b))
+    .sqrt();
 }
 
 /** What to multiply the gradients by so that their joint norm is at most `maxNorm`, and that norm. */

@@ -1,5 +1,6 @@
 /** Linear layers and embeddings. */
 import { ArgumentError } from '../errors';
+import { sizeOf } from '../graph/shape';
 import type { Tensor } from '../graph/tensor';
 import { filled, normal } from './init';
 import type { Noise } from './init';
@@ -31,8 +32,12 @@ export function linearInit(
 
 /** x [..., in] -> x W^T + b [..., out], plus the low-rank update where the layer carries one. */
 export function linear(p: LinearParams | Linear4BitParams, x: Tensor): Tensor {
-  const y = product(p, x);
-  return p.bias ? y.add(p.bias) : y;
+  // One product of the flattened batch.
+  const { rank, shape } = x;
+  const rows = rank > 2 ? x.reshape([sizeOf(shape.slice(0, -1)), shape[rank - 1]]) : x;
+  const y = product(p, rows);
+  const z = p.bias ? y.add(p.bias) : y;
+  return rank > 2 ? z.reshape([...shape.slice(0, -1), z.shape[1]]) : z;
 }
 
 function product({ weight, lora }: LinearParams | Linear4BitParams, x: Tensor): Tensor {

@@ -9,7 +9,7 @@ import { ArgumentError } from '../errors';
 import { valueAndGrad } from '../graph/grad';
 import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
-import { treeMap, treeZip } from '../graph/tree';
+import { tensorsOf, treeMap } from '../graph/tree';
 import { addNoise, diffusionLoss } from '../losses/diffusion';
 import type { Noised } from '../losses/diffusion';
 import { clipText, clipTextInit } from '../models/text-encoder';
@@ -18,6 +18,7 @@ import { unet, unetInit } from '../models/unet';
 import type { UnetConfig, UnetParams } from '../models/unet';
 import { adamWInit } from '../nn/adamw';
 import type { AdamWState } from '../nn/adamw';
+import { mapJoined } from '../nn/joined';
 import { alphasCumprod } from '../nn/noise-schedule';
 import type { NoiseScheduleConfig } from '../nn/noise-schedule';
 import { Random } from '../nn/random';
@@ -100,8 +101,7 @@ export async function trainDiffusion<U>(context: TrainContext, o: DiffusionOptio
     ) => {
       const { value, grads } = valueAndGrad(lossOf)(p, batch);
       const next = update(optimizer, p, grads, s, scalars);
-      const ema: Averaged =
-        average && treeZip('diffusion', average, [next.params], (a, q) => q.add(a.sub(q).mul(decay)));
+      const ema: Averaged = average && movingAverage(average, next.params, decay);
       return { params: next.params, adam: next.state, ema, metrics: { ...value, grad_norm: next.norm } };
     },
     { donate: [0, 1, 2], device, ...compiled(context, 'diffusion step') },
@@ -137,6 +137,17 @@ export async function trainDiffusion<U>(context: TrainContext, o: DiffusionOptio
   });
   step.release();
   return state.ema ?? state.params;
+}
+
+/** Each parameter's average moved to its value by the share 1 - decay. */
+function movingAverage<P>(average: P, params: P, decay: Tensor): P {
+  const now = tensorsOf(params);
+  const next = mapJoined(
+    tensorsOf(average).map(({ tensor }, i) => [tensor, now[i].tensor]),
+    ([a, q]) => [q.add(a.sub(q).mul(decay))],
+  );
+  let i = 0;
+  return treeMap(average, () => next[i++][0]);
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   clipByGlobalNorm,
   clipFactor,
   dropout,
+  globalNorm,
   learningRateAt,
   lengthMask,
   linear,
@@ -126,6 +127,19 @@ describe('AdamW and clipping against PyTorch', () => {
     assertClose(v.tight, golden('adamw.1').gw, 'clipped');
     assertClose(v.norm, golden('adamw.1').norm, 'norm');
     assert.deepEqual(v.loose, v.w);
+  });
+
+  it('the norm is that of all gradients, whatever their number of axes and size', async () => {
+    const shapes = [[], [], [3], [3], [5], [2, 3], [4, 3], [130, 130], [2, 2, 2], [1, 1, 2, 2]];
+    let n = 0;
+    const grads = shapes.map((shape) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      const values = Float32Array.from({ length: size }, () => Math.sin(n++));
+      return tensor(values, { shape });
+    });
+    const expected = Math.sqrt(Array.from({ length: n }, (_, i) => Math.sin(i) ** 2).reduce((a, b) => a + b));
+    const norm = await jit((g: Tensor[]) => globalNorm(g))(grads);
+    assert.ok(Math.abs((await norm.item()) - expected) < 1e-4 * expected);
   });
 
   it('bad arguments are named', () => {

@@ -42,7 +42,7 @@ export const answersSchema = z.strictObject({
 /** How much of the evaluation set is answered and decoded. */
 export const answerSizes: Record<Exclude<Profile, 'paper'>, z.infer<typeof answersSchema>> = {
   smoke: { answers: 12, media: { image: 4, audio: 4, video: 2 } },
-  laptop: { answers: 30, media: { image: 24, audio: 24, video: 6 } },
+  laptop: { answers: 30, media: { image: 24, audio: 48, video: 6 } },
   gpu: { answers: 50, media: { image: 150, audio: 150, video: 100 } },
 };
 
@@ -140,7 +140,13 @@ export function spread<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
 }
 
-/** Media of each modality that were asked for and are whole, decoded: of each category its share. */
+/** Media that are kept to be looked at, of each modality. */
+const SHOWN = 8;
+
+/**
+ * Media of each modality, decoded, where they are asked for: of each category its share. Which they are does not depend on the answers, so
+ * that policies are measured on the same requests; an answer without its medium gives none.
+ */
 async function decodeAnswers(
   agent: OmniModel,
   chosen: readonly Instruction[],
@@ -150,15 +156,13 @@ async function decodeAnswers(
   const generated: GeneratedMedium[] = [];
   const shown: Sample[] = [];
   for (const modality of MODALITIES) {
-    const blocks = spread(
-      chosen.flatMap(({ oracle, record }, i) => {
-        const block = answers[i].blocks.find((b) => b.modality === modality);
-        return block && oracle.objects && oracle.outputs.includes(modality)
-          ? [{ oracle, embeds: block.embeds, stream: record.id }]
-          : [];
-      }),
-      media[modality],
+    const asked = chosen.flatMap(({ oracle, record }, i) =>
+      oracle.objects && oracle.outputs.includes(modality) ? [{ oracle, id: record.id, answer: answers[i] }] : [],
     );
+    const blocks = spread(asked, media[modality]).flatMap(({ oracle, id, answer }) => {
+      const block = answer.blocks.find((b) => b.modality === modality);
+      return block ? [{ oracle, embeds: block.embeds, stream: id }] : [];
+    });
     if (!blocks.length) continue;
     message(`decoding ${blocks.length} of ${modality}`);
     const made = await decodeBlocks(agent, modality, concat(blocks.map((b) => b.embeds)), {
@@ -166,10 +170,10 @@ async function decodeAnswers(
       streams: blocks.map((b) => b.stream),
       device,
     });
-    made.forEach((medium, i) => {
-      generated.push({ medium, expected: shownObjects(modality, blocks[i].oracle) });
-      if (i < 8) shown.push({ medium, caption: targetCaption(modality, blocks[i].oracle) });
-    });
+    const pairs = made.map((medium, i) => ({ medium, oracle: blocks[i].oracle }));
+    for (const { medium, oracle } of pairs) generated.push({ medium, expected: shownObjects(modality, oracle) });
+    for (const { medium, oracle } of spread(pairs, SHOWN))
+      shown.push({ medium, caption: targetCaption(modality, oracle) });
   }
   return { generated, shown };
 }

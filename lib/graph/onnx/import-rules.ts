@@ -288,6 +288,15 @@ const rotaryEmbedding: ImportRule = (c) => {
   return [apply('rotaryEmbedding', {}, x, table(cos), table(sin))];
 };
 
+/** A scaled product of batches that reads its operands transposed. */
+const fusedMatMul: ImportRule = (c) => {
+  const flag = (name: string): boolean => c.attributes.int(name, 0) === 1;
+  if (flag('transBatchA') || flag('transBatchB')) refuse(c, 'expected batches in their order');
+  const y = operand(c, 0).matMul(operand(c, 1), { transA: flag('transA'), transB: flag('transB') });
+  const alpha = c.attributes.float('alpha', 1);
+  return [alpha === 1 ? y : y.mul(alpha)];
+};
+
 /** bitsandbytes' NF4, which the writer emits. */
 const matMulBnb4: ImportRule = (c) => {
   const [x, codes, scales] = [0, 1, 2].map((i) => operand(c, i));
@@ -490,6 +499,7 @@ export const importRules: ReadonlyMap<string, ImportRule> = new Map<string, Impo
   ['SimplifiedLayerNormalization', rmsNormalization],
   ['com.microsoft.RotaryEmbedding', rotaryEmbedding],
   ['com.microsoft.MatMulBnb4', matMulBnb4],
+  ['com.microsoft.FusedMatMul', fusedMatMul],
   ['Transpose', unary((x, c) => x.transpose(c.attributes.ints('perm')))],
   ['Reshape', reshape],
   ['Flatten', flatten],

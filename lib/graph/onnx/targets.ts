@@ -190,6 +190,18 @@ const portable: { [K in OpName]?: Override<OpParams[K]> } = {
  */
 const cpu: { [K in OpName]?: Override<OpParams[K]> } = {
   matMulNf4: { applies: ({ p }) => !p.transB, rule: matMulNf4 },
+  // Batches of products read their operands transposed, instead of copies.
+  matMul: {
+    applies: ({ p, xt: [a, b] }) => (p.transA || p.transB) && a.dtype === 'float32' && b.shape.length > 2,
+    rule: ({ e, p, x, y }) =>
+      void e.emit(
+        'FusedMatMul',
+        x,
+        { transA: p.transA ? 1 : 0, transB: p.transB ? 1 : 0, alpha: { float: 1 } },
+        y,
+        'com.microsoft',
+      ),
+  },
 };
 
 const overrides: Partial<Record<Target, { [K in OpName]?: Override<OpParams[K]> }>> = {

@@ -8,6 +8,7 @@ import { fromNumbers, toNumbers } from '../dtype';
 import type { DType, HostTensor, TypedArray } from '../dtype';
 import type { Program } from '../program';
 import type { Node, Tensor } from '../tensor';
+import { fuse } from './fuse';
 import { ruleFor } from './targets';
 import type { AttributeValue, Emitter, Target } from './rules';
 import { ATTRIBUTE, DATA_TYPE, ModelMessage } from './schema';
@@ -153,8 +154,24 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
   program.outputs.forEach((t, i) => {
     if (t.node.op !== 'input' && t.node.op !== 'constant' && !names.has(key(t))) names.set(key(t), outputNames[i]);
   });
+  const nameOf = (t: Tensor): string => names.get(key(t))!;
   let position = 0;
+  const namesOf = (node: Node): string[] =>
+    node.types.map((_, i) => {
+      const k = `${node.id}:${i}`;
+      if (!names.has(k)) names.set(k, free(`v${position}_${i}`));
+      position++;
+      return names.get(k)!;
+    });
+  const fused = target === 'cpu' ? fuse(program) : new Map<Node, null>();
   for (const node of program.nodes) {
+    const instead = fused.get(node);
+    if (instead) {
+      const { opType, inputs, ints, attributes, nodes: together } = instead;
+      const operands = [...inputs.map(nameOf), ...(ints ? [emitter.ints(ints)] : [])];
+      emitter.emit(opType, operands, attributes, together.flatMap(namesOf));
+    }
+    if (instead !== undefined) continue;
     if (node.op === 'constant') {
       const { dtype, shape } = node.types[0];
       const data = (node as unknown as Node<'constant'>).params.data;
@@ -166,13 +183,7 @@ export function writeOnnx(program: Program, options: WriteOptions = {}): OnnxMod
       names.set(`${node.id}:0`, name);
       continue;
     }
-    const nameOf = (t: Tensor): string => names.get(key(t))!;
-    const y = node.types.map((_, i) => {
-      const k = `${node.id}:${i}`;
-      if (!names.has(k)) names.set(k, free(`v${position}_${i}`));
-      return names.get(k)!;
-    });
-    position++;
+    const y = namesOf(node);
     ruleFor(
       target,
       node.op,
