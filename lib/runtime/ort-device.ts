@@ -31,8 +31,8 @@ const KEEP_ELEMENTS = 4096;
  */
 const ARENA_BYTES = 2 ** 28;
 /**
- * Programs of at least so many nodes are changed less by the runtime on the CPU: fusing takes it a second longer (2.0 s instead of 1.1 s for a
- * training step of stage 3), and they run as fast without. Smaller ones gain by it.
+ * Programs of at least so many nodes are changed less by the runtime on the CPU: fusing takes it longer (1.2 s instead of 0.8 s for a training
+ * step of stage 3), and they run as fast without. Smaller ones gain by it.
  */
 const LARGE_PROGRAM = 3000;
 /** Sessions a device keeps; the least recently used is dropped first. */

@@ -22,7 +22,7 @@
 import { generate } from '../generate/generate';
 import { modeConstraint } from '../generate/interleaved';
 import type { Generation } from '../generate/options';
-import { tensor } from '../graph/tensor';
+import { stopGradient, tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { valueAndGrad } from '../graph/grad';
 import { tokenLogProbs } from '../losses/cross-entropy';
@@ -82,7 +82,7 @@ export interface PerpoOptions {
 }
 
 type Group = { rollouts: ScoredRollout[]; advantages: number[] };
-type PerpoBatch = TokenBatch & { advantages: Tensor; old: Tensor; ref: Tensor };
+type PerpoBatch = TokenBatch & { advantages: Tensor; old: Tensor | null; ref: Tensor };
 
 /** Rows computed together in sampling. */
 const MAX_BATCH = 64;
@@ -92,19 +92,22 @@ export async function trainPerpo(context: TrainContext, o: PerpoOptions): Promis
   const rng = new Random(o.seed, 'perpo');
   const optimizer = { ...o.optimizer, steps: o.optimizer.steps * o.minibatches };
 
+  // With one update a batch, the policy that drew it is the one that is updated.
+  const oldIsNew = o.minibatches === 1;
   const score = jit(
     (p: LlamaParams, ref: LlamaParams, b: TokenBatch) => ({
-      old: tokenLogProbs(llama(p, model, { ids: b.ids }), b.labels),
+      old: oldIsNew ? null : tokenLogProbs(llama(p, model, { ids: b.ids }), b.labels),
       ref: tokenLogProbs(llama(ref, model, { ids: b.ids }), b.labels),
     }),
     { device, ...compiled(context, 'perpo score') },
   );
   const lossOf = (p: LlamaParams, b: PerpoBatch): { loss: Tensor; [metric: string]: Tensor } => {
     const logits = llama(p, model, { ids: b.ids });
+    const logProbs = tokenLogProbs(logits, b.labels);
     const { loss, metrics } = policyLoss(
       {
-        logProbs: tokenLogProbs(logits, b.labels),
-        oldLogProbs: b.old,
+        logProbs,
+        oldLogProbs: b.old ?? stopGradient(logProbs),
         refLogProbs: b.ref,
         advantages: b.advantages,
         mask: b.mask,

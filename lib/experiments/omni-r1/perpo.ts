@@ -63,7 +63,8 @@ export function perpoConfig(profile: Profile, mode: PerpoConfig['mode'], kept: R
     klCoefficient: 0.003,
     entropyCoefficient: 0.001,
     mode,
-    prompts: Math.min(2048, world.trajectories),
+    // As many as can be asked for.
+    prompts: Math.min(2048, world.trajectories, steps * perpo.optimizer.batchSize * perpo.rounds),
     kept,
     benchShare: world.benchShare,
   };

@@ -44,7 +44,10 @@ const DIGITS = [
   [7, 5, 7, 1, 7],
 ];
 
+/** Points of a pixel's row that are asked for, and where the outermost are. */
 const SAMPLES = 4;
+const FIRST = 0.5 / SAMPLES;
+const LAST = (SAMPLES - 0.5) / SAMPLES;
 
 export class Canvas {
   constructor(readonly picture: Picture = { width: SIDE, height: SIDE, data: new Float32Array(3 * SIDE * SIDE) }) {}
@@ -69,12 +72,18 @@ export class Canvas {
     return this;
   }
 
-  /** What `inside` says of points, with edges smoothed, within pixels (x0, y0) to (x1, y1). */
+  /** What `inside` says of points, a convex region's, with edges smoothed, within pixels (x0, y0) to (x1, y1). */
   private region([x0, y0, x1, y1]: readonly number[], inside: (x: number, y: number) => boolean, colour: Rgb): this {
     for (let y = Math.max(0, Math.floor(y0)); y < Math.min(this.picture.height, Math.ceil(y1)); y++)
       for (let x = Math.max(0, Math.floor(x0)); x < Math.min(this.picture.width, Math.ceil(x1)); x++) {
-        let count = 0;
-        for (let i = 0; i < SAMPLES; i++)
+        // All points lie between the outermost four.
+        const whole =
+          inside(x + FIRST, y + FIRST) &&
+          inside(x + LAST, y + FIRST) &&
+          inside(x + FIRST, y + LAST) &&
+          inside(x + LAST, y + LAST);
+        let count = whole ? SAMPLES ** 2 : 0;
+        for (let i = 0; i < SAMPLES && !whole; i++)
           for (let j = 0; j < SAMPLES; j++) if (inside(x + (i + 0.5) / SAMPLES, y + (j + 0.5) / SAMPLES)) count++;
         if (count) this.blend(x, y, colour, count / SAMPLES ** 2);
       }
@@ -136,14 +145,17 @@ export function ground(random: Random): Canvas {
   const { data } = canvas.picture;
   // Grain needs no good random numbers, and many of them: a linear congruential generator (Numerical Recipes' constants).
   let state = random.uint32();
-  for (let c = 0; c < 3; c++)
-    for (let y = 0; y < SIDE; y++)
+  for (let c = 0; c < 3; c++) {
+    const columns = Array.from({ length: CELLS }, (_, i) => [i, (CELLS - 1) / 2, CELLS - 1 - i][c]);
+    for (let y = 0; y < SIDE; y++) {
+      const row = Math.floor(y / CELL);
       for (let x = 0; x < SIDE; x++) {
         state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-        const [row, column] = [Math.floor(y / CELL), Math.floor(x / CELL)];
-        const steps = row + [column, (CELLS - 1) / 2, CELLS - 1 - column][c];
+        const steps = row + columns[Math.floor(x / CELL)];
         data[(c * SIDE + y) * SIDE + x] = Math.min(1, tint[c] - SHADE * steps + 0.03 * (state / 2 ** 32 - 0.5));
       }
+    }
+  }
   return canvas;
 }
 
