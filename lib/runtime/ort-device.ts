@@ -16,7 +16,7 @@ import { MemoryCount } from './collect';
 import { registerDevice } from './device';
 import type { Device, Executable } from './device';
 import { dropGate, newGate } from './gate';
-import type { Operand, Reply, Request, SessionOptions } from './protocol';
+import type { Reply, Request, SessionOptions } from './protocol';
 
 /** Results of at most this many elements (losses, metrics) are sent along with the reply. */
 const COPY_ELEMENTS = 64;
@@ -118,7 +118,7 @@ class BufferHandle implements Resident {
         'expected values on the device, but the worker that held them has ended',
         'read what you need with .data() before the device is closed, and go on from a checkpoint after a crash',
       );
-    return (await device.request({ kind: 'read', buffer: id }))![0]!;
+    return (await device.request({ kind: 'read', buffer: id }))![0];
   }
   release(): void {
     releaseHeld(this.held);
@@ -197,46 +197,43 @@ class OrtDevice implements Device {
     await this.ensureLoaded(program, model);
     await this.memory.relieve();
     const kept: { storage: Storage; handle: BufferHandle }[] = [];
-    const operands: { name: string; operand: Operand }[] = [];
+    const operands = new Float64Array(inputs.length).fill(-1);
+    const sent: Extract<Request, { kind: 'run' }>['values'] = [];
     for (const [i, storage] of inputs.entries()) {
       storage.check('run');
       const resident = this.residentOf(storage);
-      let operand: Operand;
-      if (resident) operand = { buffer: resident.id };
-      else {
-        const data = await storage.read('run');
-        const value = { dtype: storage.dtype, shape: storage.shape, data };
-        if (data.length >= KEEP_ELEMENTS) {
-          const handle = this.newHandle(storage);
-          kept.push({ storage, handle });
-          // A second use in the same call finds it there.
-          storage.residents.set(this.name, handle);
-          operand = { value, keep: handle.id };
-        } else operand = { value };
+      if (resident) {
+        operands[i] = resident.id;
+        continue;
       }
-      operands.push({ name: model.inputNames[i], operand });
+      const data = await storage.read('run');
+      const value = { dtype: storage.dtype, shape: storage.shape, data };
+      if (data.length < KEEP_ELEMENTS) {
+        sent.push({ value });
+        continue;
+      }
+      const handle = this.newHandle(storage);
+      kept.push({ storage, handle });
+      // A second use in the same call finds it there.
+      storage.residents.set(this.name, handle);
+      sent.push({ value, keep: handle.id });
     }
-    const given = new Map<number, Storage>();
+    const given = new Set<number>();
     for (const i of donate) {
       const resident = this.residentOf(inputs[i]);
-      if (resident) given.set(resident.id, inputs[i]);
+      if (resident) given.add(resident.id);
     }
+    // Their numbers follow one another: nothing else is numbered meanwhile.
     const handles = program.outputs.map((t) => this.newHandle(t));
-    const copies = program.outputs.map(isSmall);
     let values: Extract<Reply, { ok: true }>['values'];
     try {
       values = await this.request({
         kind: 'run',
         session: model.hash,
         inputs: operands,
-        outputs: program.outputs.map((t, i) => ({
-          name: model.outputNames[i],
-          buffer: handles[i].id,
-          copy: copies[i],
-          dtype: t.dtype,
-          shape: t.shape,
-        })),
-        donate: [...given.keys()],
+        values: sent,
+        firstOutput: handles[0].id,
+        donate: Float64Array.from(given),
       });
     } catch (error) {
       // The worker may hold the operands that were sent, but whether it does is not known.
@@ -253,8 +250,9 @@ class OrtDevice implements Device {
         else resident.release();
       }
     }
+    let next = 0;
     return program.outputs.map((t, i) => {
-      const storage = new Storage(t.dtype, t.shape, values![i]);
+      const storage = new Storage(t.dtype, t.shape, isSmall(t) ? values![next++] : null);
       storage.residents.set(this.name, handles[i]);
       return storage;
     });
@@ -283,6 +281,13 @@ class OrtDevice implements Device {
       session: model.hash,
       model: model.bytes,
       options: this.options,
+      inputs: model.inputNames,
+      outputs: program.outputs.map(({ dtype, shape }, i) => ({
+        name: model.outputNames[i],
+        dtype,
+        shape,
+        copy: isSmall({ shape }),
+      })),
       deviceOutputs,
       optimize: this.options.provider === 'cpu' && model.nodeCount >= LARGE_PROGRAM ? 'basic' : 'all',
       arena: this.options.provider !== 'cpu' || process.env.OMNILAB_ARENA !== '0' || bytesOf(program) < ARENA_BYTES,

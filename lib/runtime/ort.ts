@@ -12,7 +12,7 @@ import type { DType, HostTensor, TypedArray } from '../graph/dtype';
 import { BYTES_PER_ELEMENT, emptyArray } from '../graph/dtype';
 import { sizeOf } from '../graph/shape';
 import { COPY_INPUT, COPY_OUTPUT, copyModel } from '../graph/onnx/copy';
-import type { Request, SessionOptions } from './protocol';
+import type { OutputSpec, Request, SessionOptions } from './protocol';
 
 type RunRequest = Extract<Request, { kind: 'run' }>;
 type LoadRequest = Extract<Request, { kind: 'load' }>;
@@ -23,6 +23,10 @@ const REUSE_BYTES = 4096;
 interface Loaded {
   session: ort.InferenceSession;
   options: SessionOptions;
+  inputs: readonly string[];
+  outputs: readonly OutputSpec[];
+  /** Bytes of all results. */
+  resultBytes: number;
 }
 
 /** float16 is a Uint16Array on both sides; worker.ts sees to that where JavaScript has a Float16Array. */
@@ -44,7 +48,8 @@ export class Engine {
     return ort.listSupportedBackends().map((b) => ({ name: b.name, bundled: b.bundled }));
   }
 
-  async load({ session, model, options, deviceOutputs, optimize, arena }: LoadRequest): Promise<void> {
+  async load(request: LoadRequest): Promise<void> {
+    const { session, model, options, inputs, outputs, deviceOutputs, optimize, arena } = request;
     if (this.sessions.has(session)) return;
     const gpu = options.provider !== 'cpu';
     const created = await ort.InferenceSession.create(model, {
@@ -67,7 +72,8 @@ export class Engine {
         session: { intra_op: { allow_spinning: gpu ? '0' : '1' }, set_denormal_as_zero: '1' },
       },
     });
-    this.sessions.set(session, { session: created, options });
+    const resultBytes = outputs.reduce((n, { dtype, shape }) => n + sizeOf(shape) * BYTES_PER_ELEMENT[dtype], 0);
+    this.sessions.set(session, { session: created, options, inputs, outputs, resultBytes });
   }
 
   async unload(session: string): Promise<void> {
@@ -76,35 +82,33 @@ export class Engine {
     await loaded?.session.release();
   }
 
-  /** Runs a session; returns the values of the results that were asked for. */
-  async run(request: RunRequest): Promise<(TypedArray | null)[]> {
+  /** Runs a session; returns the values of the results that are sent back. */
+  async run(request: RunRequest): Promise<TypedArray[]> {
     const loaded = this.sessions.get(request.session);
     if (!loaded) throw new Error(`session ${request.session} is not loaded`);
     const onDevice = loaded.options.provider === 'webgpu';
     const feeds: Record<string, ort.Tensor> = {};
-    for (const { name, operand } of request.inputs) {
-      let value: ort.Tensor;
-      if ('buffer' in operand) {
-        const held = this.buffers.get(operand.buffer);
-        if (!held) throw new Error(`input ${name} is no longer held (buffer ${operand.buffer})`);
-        value = held;
-      } else {
-        // What is used once goes along with the run, which copies it to the device by itself.
-        value = toOrt(operand.value);
-        if (operand.keep !== undefined) {
-          if (onDevice) value = await this.copy('device', value);
-          this.buffers.set(operand.keep, value);
-        }
+    let sent = 0;
+    for (const [i, name] of loaded.inputs.entries()) {
+      const buffer = request.inputs[i];
+      if (buffer >= 0) {
+        const held = this.buffers.get(buffer);
+        if (!held) throw new Error(`input ${name} is no longer held (buffer ${buffer})`);
+        feeds[name] = held;
+        continue;
       }
-      feeds[name] = value;
+      // What is used once goes along with the run, which copies it to the device by itself.
+      const { value, keep } = request.values[sent++];
+      let operand = toOrt(value);
+      if (keep !== undefined) {
+        if (onDevice) operand = await this.copy('device', operand);
+        this.buffers.set(keep, operand);
+      }
+      feeds[name] = operand;
     }
     const fetches: Record<string, ort.Tensor | null> = {};
-    let resultBytes = 0;
-    for (const { name, dtype, shape } of request.outputs) {
-      fetches[name] = onDevice ? null : this.takeFree(dtype, shape);
-      resultBytes += sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
-    }
-    this.spareBytes = Math.max(this.spareBytes, resultBytes);
+    for (const { name, dtype, shape } of loaded.outputs) fetches[name] = onDevice ? null : this.takeFree(dtype, shape);
+    this.spareBytes = Math.max(this.spareBytes, loaded.resultBytes);
     let results: Record<string, ort.Tensor>;
     try {
       results = await loaded.session.run(feeds, fetches);
@@ -114,10 +118,11 @@ export class Engine {
       );
       throw new Error(`${(error as Error).message}\ninputs: ${inputs.slice(0, 40).join('; ')}`, { cause: error });
     }
-    const values: (TypedArray | null)[] = [];
-    for (const { name, buffer, copy } of request.outputs) {
+    const values: TypedArray[] = [];
+    for (const [i, { name, copy }] of loaded.outputs.entries()) {
+      const buffer = request.firstOutput + i;
       this.buffers.set(buffer, results[name]);
-      values.push(copy ? await this.read(buffer) : null);
+      if (copy) values.push(await this.read(buffer));
     }
     this.release(request.donate);
     return values;
@@ -131,7 +136,7 @@ export class Engine {
     return (held.data as TypedArray).slice();
   }
 
-  release(buffers: readonly number[]): void {
+  release(buffers: Iterable<number>): void {
     for (const id of buffers) {
       const held = this.buffers.get(id);
       this.buffers.delete(id);

@@ -7,8 +7,13 @@ export interface SessionOptions {
   threads: number;
 }
 
-/** An operand: values that the worker holds, or values sent along (and kept under `keep`, if given). */
-export type Operand = { buffer: number } | { value: HostTensor; keep?: number };
+/** A result of a program: `copy`: its values are sent back as well. */
+export interface OutputSpec {
+  name: string;
+  dtype: DType;
+  shape: readonly number[];
+  copy: boolean;
+}
 
 export type Request =
   | {
@@ -16,6 +21,8 @@ export type Request =
       session: string;
       model: Uint8Array;
       options: SessionOptions;
+      inputs: readonly string[];
+      outputs: readonly OutputSpec[];
       /** Results that stay in device memory, where the provider has such; the others return to the host at once. */
       deviceOutputs: string[];
       /** How far the runtime may change the program. */
@@ -27,13 +34,18 @@ export type Request =
   | {
       kind: 'run';
       session: string;
-      inputs: { name: string; operand: Operand }[];
-      /** Results are kept in the worker under `buffer`; with `copy` their values are sent back as well. */
-      outputs: { name: string; buffer: number; copy: boolean; dtype: DType; shape: readonly number[] }[];
+      // A training step has a thousand operands and results: what does not change is said at loading, the rest is numbers.
+      /** For each input the buffer that the worker holds, or -1 where its values are sent along. */
+      inputs: Float64Array;
+      /** Values sent along, in the order of their inputs; kept under `keep`, if given. */
+      values: { value: HostTensor; keep?: number }[];
+      /** Results are kept in the worker under this number and those that follow. */
+      firstOutput: number;
       /** Buffers given up once the run has ended; their memory is used again. */
-      donate: number[];
+      donate: Float64Array;
     }
   | { kind: 'read'; buffer: number }
   | { kind: 'release'; buffers: number[] };
 
-export type Reply = { id: number; ok: true; values?: (TypedArray | null)[] } | { id: number; ok: false; error: string };
+/** `values`: what was read, or of a run the results that are sent back, in order. */
+export type Reply = { id: number; ok: true; values?: TypedArray[] } | { id: number; ok: false; error: string };

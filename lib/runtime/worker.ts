@@ -15,7 +15,7 @@ const gate = workerData as Gate;
 const engine = new Engine();
 let last: Promise<void> = Promise.resolve();
 
-async function handle(request: Request): Promise<(TypedArray | null)[] | void> {
+async function handle(request: Request): Promise<TypedArray[] | void> {
   switch (request.kind) {
     case 'load':
       return engine.load(request);
@@ -34,7 +34,7 @@ port.on('message', ({ id, request }: { id: number; request: Request }) => {
   last = last.then(async () => {
     try {
       const values = (await throughGate(gate, () => handle(request))) ?? undefined;
-      const transfer = (values ?? []).flatMap((v) => (v ? [v.buffer as ArrayBuffer] : []));
+      const transfer = (values ?? []).map((v) => v.buffer as ArrayBuffer);
       port.postMessage({ id, ok: true, values } satisfies Reply, transfer);
     } catch (error) {
       port.postMessage({ id, ok: false, error: (error as Error).message } satisfies Reply);

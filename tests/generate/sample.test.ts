@@ -1,6 +1,6 @@
 /** Warped distributions against a plain definition, and draws from them. */
 import assert from 'node:assert/strict';
-import { draw, warp } from '../../lib/generate';
+import { draw, restrict, warp } from '../../lib/generate';
 import type { SamplingOptions } from '../../lib/generate';
 import { Random } from '../../lib/nn';
 
@@ -83,5 +83,19 @@ describe('sampling', () => {
     const d = warp(Float32Array.of(-Infinity, 0, 0, -Infinity), {});
     assert.equal(draw(d, 0), 1);
     assert.equal(draw(d, 1 - 2 ** -53), 2);
+  });
+
+  it('a restriction is the same whatever the order of its ids, and however often one is named', () => {
+    const row = Float32Array.from({ length: 12 }, (_, i) => Math.sin(3 * i));
+    for (const options of [{}, { temperature: 0.7, topP: 0.8 }, { topK: 2 }]) {
+      const expected = restrict(row, [2, 5, 6, 11], options);
+      for (const ids of [
+        [11, 6, 5, 2],
+        [2, 2, 5, 6, 11],
+        [5, 2, 11, 6, 11, 5],
+      ])
+        assert.deepEqual(restrict(row, ids, options), expected);
+      assert.ok(Array.from(expected.ids).every((id) => [2, 5, 6, 11].includes(id)));
+    }
   });
 });
