@@ -32,7 +32,7 @@ export const pesft = defineExperiment({
   parents: ['omni-r1/vqgan', 'omni-r1/data', 'omni-r1/base'],
   schema: pesftSchema,
   config: (profile) => {
-    const { sft: optimizer, textWeight, world } = r1Sizes(profile);
+    const { sft: optimizer, sftTextWeight: textWeight, world } = r1Sizes(profile);
     return {
       optimizer,
       lambda: 1,

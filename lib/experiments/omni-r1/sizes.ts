@@ -43,8 +43,9 @@ interface Sizes {
   model: z.infer<typeof r1ModelSchema>;
   /** Tokens from an image to the next, for heads that look back by so many (models/chameleon-copying.ts). */
   imageDistance: number;
-  /** Weight of text tokens in supervised training. */
+  /** Weight of text tokens in supervised training, of the base and of Zero, and in PeSFT, where pictures are what is drawn worst. */
   textWeight: number;
+  sftTextWeight: number;
   base: z.infer<typeof optimizerSchema>;
   sft: z.infer<typeof optimizerSchema>;
   zero: z.infer<typeof optimizerSchema>;
@@ -77,6 +78,7 @@ const smoke: Sizes = {
   model: { ...sized(chameleonSizes['1m']), width: 96, layers: 2, heads: 2, kvHeads: 2, hidden: 256 },
   imageDistance: IMAGE_DISTANCE,
   textWeight: 4,
+  sftTextWeight: 4,
   base: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 20, checkpointEvery: 20, ...adam }),
   sft: optimizer({ learningRate: 3e-3, batchSize: 8, steps: 40, checkpointEvery: 20, ...adam }),
   zero: optimizer({ learningRate: 1e-3, batchSize: 8, steps: 10, checkpointEvery: 10, ...adam }),
@@ -106,6 +108,7 @@ const laptop: Sizes = {
   model: { ...sized(chameleonSizes['4m']), width: 128, layers: 4, heads: 4, kvHeads: 4, hidden: 352 },
   imageDistance: IMAGE_DISTANCE,
   textWeight: 4,
+  sftTextWeight: 2,
   base: optimizer({ ...muon, learningRate: 1.5e-3, batchSize: 8, steps: 2000, checkpointEvery: 100 }),
   sft: optimizer({ ...muon, learningRate: 1.5e-3, batchSize: 8, steps: 1500, checkpointEvery: 100 }),
   zero: optimizer({ ...muon, learningRate: 2e-3, batchSize: 8, steps: 300, checkpointEvery: 50 }),
@@ -143,6 +146,7 @@ const gpu: Sizes = {
   model: sized(chameleonSizes['100m']),
   imageDistance: IMAGE_DISTANCE,
   textWeight: 1,
+  sftTextWeight: 1,
   base: optimizer({ learningRate: 6e-4, batchSize: 64, steps: 10000, checkpointEvery: 500, ...adam }),
   sft: optimizer({ learningRate: 3e-4, batchSize: 64, steps: 8000, checkpointEvery: 500, ...adam }),
   zero: optimizer({ learningRate: 1e-4, batchSize: 16, steps: 200, checkpointEvery: 50, ...adam }),
