@@ -22,7 +22,7 @@
 import { generate } from '../generate/generate';
 import { modeConstraint } from '../generate/interleaved';
 import type { Generation } from '../generate/options';
-import { stopGradient, tensor } from '../graph/tensor';
+import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { valueAndGrad } from '../graph/grad';
 import { tokenLogProbs } from '../losses/cross-entropy';
@@ -103,11 +103,10 @@ export async function trainPerpo(context: TrainContext, o: PerpoOptions): Promis
   );
   const lossOf = (p: LlamaParams, b: PerpoBatch): { loss: Tensor; [metric: string]: Tensor } => {
     const logits = llama(p, model, { ids: b.ids });
-    const logProbs = tokenLogProbs(logits, b.labels);
     const { loss, metrics } = policyLoss(
       {
-        logProbs,
-        oldLogProbs: b.old ?? stopGradient(logProbs),
+        logProbs: tokenLogProbs(logits, b.labels),
+        oldLogProbs: b.old ?? undefined,
         refLogProbs: b.ref,
         advantages: b.advantages,
         mask: b.mask,
