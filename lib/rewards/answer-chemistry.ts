@@ -1,9 +1,8 @@
 /** Chemistry in answers: formulae by their atoms, systematic names by their parts. */
 import { sequenceRatio } from './sequence-ratio';
-import { asciiDigits, SPACE } from './python-text';
+import { asciiDigits } from './python-text';
 
 const FORMULA = /^(?:[A-Z][a-z]?\p{Nd}*)+$/u;
-const LOCANTS = new RegExp(`\\p{Nd}+(?:,\\p{Nd}+)*[${SPACE}]*[-)]`, 'u');
 const PARTS =
   'benz phen naphth piperazin pyrid imidazol thiazol quinazolin methyl ethyl propyl butyl benzyl hydroxy amino oxo ' +
   'carbox acetyl methoxy chloro fluoro bromo iodo sulfon sulfone yl ylidene';
@@ -25,9 +24,9 @@ export function sameFormula(a: string, b: string): boolean | undefined {
   return first.size === second.size && [...first].every(([element, n]) => second.get(element) === n);
 }
 
-/** A systematic name has a known part, and locants, brackets or a dash. */
+/** A systematic name has a known part, and brackets or a dash (released: or locants, which end with one of these). */
 export const looksLikeChemicalName = (text: string): boolean =>
-  PARTS.split(' ').some((part) => text.toLowerCase().includes(part)) && (/[-()[\]]/.test(text) || LOCANTS.test(text));
+  PARTS.split(' ').some((part) => text.toLowerCase().includes(part)) && /[-()[\]]/.test(text);
 
 /** The letters of a name, in words: numbers, brackets and dashes only part them. */
 const words = (name: string): string[] =>

@@ -1,5 +1,5 @@
 /** Options in answers: "B", "(b) the cat", "Option 3", "iv." */
-import { isAlpha, isLower, isSpace, oneLine, SPACE, strip } from './python-text';
+import { isAlpha, isLower, isSpace, oneLine, SPACE, strip, withoutEnd } from './python-text';
 
 // Python's case-insensitive "i" also matches the dotless i and the capital I with a dot; JavaScript's does not.
 const I = '[i\\u0130\\u0131]';
@@ -10,14 +10,14 @@ const LABEL = new RegExp(
   'diu',
 );
 const PREFIX = new RegExp(`^${S}*(?:the${S}+answer${S}+${I}s|answer${S}+${I}s)${S}*[:\\-]?${S}*`, 'iu');
-const TRAILING = new RegExp(`[${SPACE}.?!;:]+$`, 'u');
 const BEFORE_TEXT = new RegExp(`^[\\-.:)\\]${SPACE}]+`, 'u');
 const FULL_WIDTH = 'ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩ';
 const ROMAN = ['I', 'II', 'III', 'IV', 'V', 'VI', 'VII', 'VIII', 'IX', 'X'];
 const LETTERS = 'ABCDEFGHIJ';
 
 /** One line without "the answer is" before and without punctuation after it. */
-export const bareAnswer = (text: string): string => strip(oneLine(text).replace(PREFIX, '').replace(TRAILING, ''));
+export const bareAnswer = (text: string): string =>
+  strip(withoutEnd(oneLine(text).replace(PREFIX, ''), (char) => isSpace(char) || '.?!;:'.includes(char)));
 
 /** "b", "2", "ii" and "Ⅱ" are all B. Undefined: no label. Letters go before Roman numerals: "i" is I, the ninth. */
 function letterOf(token: string): string | undefined {

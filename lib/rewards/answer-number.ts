@@ -2,7 +2,6 @@
 import { pythonFloat, SPACE, strip } from './python-text';
 
 const CURRENCY = '$€£¥₹₩₽₫₴₪₦₱฿₭₮₸₺₼₿';
-const IN_PARENTHESES = new RegExp(`^\\([${SPACE}]*[^\\n]*[${SPACE}]*\\)$`, 'u');
 const NOT_COUNTED = new RegExp(`[${CURRENCY},${SPACE}]`, 'gu');
 const NUMBER = /^[+-]?\p{Nd}+(?:\.\p{Nd}+)?$/u;
 const INSIDE = /(?<![A-Za-z])[-+]?\p{Nd}+(?:\.\p{Nd}+)?(?![A-Za-z])/gu;
@@ -21,8 +20,9 @@ export interface AnswerNumber {
  */
 export function answerNumber(text: string): AnswerNumber | undefined {
   let t = strip(text);
-  const negative = IN_PARENTHESES.test(t);
-  if (negative) t = strip(t.slice(1, -1));
+  const inside = strip(t.slice(1, -1));
+  const negative = t.length > 1 && t.startsWith('(') && t.endsWith(')') && !inside.includes('\n');
+  if (negative) t = inside;
   const percent = t.endsWith('%');
   if (percent) t = strip(t.slice(0, -1));
   t = t.replace(NOT_COUNTED, '');

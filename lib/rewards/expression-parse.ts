@@ -33,6 +33,8 @@ type Token =
 const FUNCTIONS = new Set(['sqrt', 'ln', 'csc', 're', 'im']);
 /** Names that Python or sympy take for something that cannot be calculated with. */
 const UNUSABLE = new Set('nan oo zoo gff rf ff li jn yn hn1 hn2 fft ntt fu eye all id if in is or as'.split(' '));
+/** Python reads no integers of more digits. */
+const MOST_DIGITS = 4300;
 /** Greek letters by name stay whole; with two letters at most these are all. */
 const WHOLE = new Set(['mu', 'nu', 'xi']);
 
@@ -55,10 +57,16 @@ function fail(text: string, why: string): never {
 
 const rational = (top: bigint, bottom = 1n): Expression => ({ kind: 'rational', top, bottom });
 
+/** Decimal digits as a number. */
+function integer(digits: string): bigint {
+  if (digits.length > MOST_DIGITS) fail(`${digits.slice(0, 9)}...`, `${digits.length} digits`);
+  return BigInt(digits);
+}
+
 /** pre.post[repetend]: the fraction with nines. */
 function repeating(pre: string, post: string, repetend: string): Expression {
-  const [shift, nines] = [10n ** BigInt(post.length), BigInt('9'.repeat(repetend.length))];
-  return rational(BigInt(`${pre || '0'}${post}`) * nines + BigInt(repetend), shift * nines);
+  const [shift, nines] = [10n ** BigInt(post.length), 10n ** BigInt(repetend.length) - 1n];
+  return rational(integer(`${pre || '0'}${post}`) * nines + integer(repetend), shift * nines);
 }
 
 function number(text: string): Expression {
@@ -66,7 +74,9 @@ function number(text: string): Expression {
   const plain = text.replace(/[_jJ]/g, '');
   const isFloat = plain.includes('.') || (/e/i.test(plain) && !plain.startsWith('0x'));
   // Decimal digits with zeros in front come only from "3j": Python does not read 007.
-  const value: Expression = isFloat ? { kind: 'float', text: plain } : rational(BigInt(plain));
+  const value: Expression = isFloat
+    ? { kind: 'float', text: plain }
+    : rational(/^0[xbo]/.test(plain) ? BigInt(plain) : integer(plain));
   return imaginary ? { kind: 'binary', op: '*', left: value, right: { kind: 'i' } } : value;
 }
 
@@ -81,7 +91,7 @@ function named(name: string): Token[] {
       return atom({ kind: 'symbol', name: part });
     }
     if (/^0+[1-9]/.test(part)) fail(name, 'a number with zeros in front');
-    return atom(rational(BigInt(part)));
+    return atom(rational(integer(part)));
   });
 }
 
@@ -235,7 +245,9 @@ class Parser {
     if (!this.accept('(')) fail(this.text, `${name} without parentheses`);
     const of = [this.sum()];
     while (this.accept(',')) of.push(this.sum());
-    if (!this.accept(')') || of.length > (name === 'ln' ? 2 : 1)) fail(this.text, `the arguments of ${name}`);
+    // What follows the comma in sqrt(x, y) only says whether to work the root out.
+    if (!this.accept(')') || of.length > (name === 'ln' || name === 'sqrt' ? 2 : 1))
+      fail(this.text, `the arguments of ${name}`);
     const value: Expression = { kind: 'call', name, of };
     return exponent ? { kind: 'binary', op: '**', left: value, right: exponent } : value;
   }

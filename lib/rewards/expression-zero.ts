@@ -1,6 +1,6 @@
 /**
- * Whether an expression is zero identically. Numbers are calculated exactly; anything else is evaluated with 80 digits at
- * six points of the complex plane, spread so that sqrt(x^2) and x differ at some.
+ * Whether an expression is zero identically. Numbers and rational expressions are calculated exactly; anything else is
+ * evaluated with 80 digits at six points of the complex plane, spread so that sqrt(x^2) and x differ at some.
  *
  * mathruler asks sympy to simplify the expression to 0. Where the two differ:
  * 1. sympy misses zeros that its rules do not find, such as some nested roots; here they count as zero.
@@ -12,6 +12,7 @@
 import * as C from './complex';
 import type { Complex } from './complex';
 import { exactValue } from './expression-exact';
+import { isRationalZero } from './expression-modular';
 import { parseExpression } from './expression-parse';
 import type { Expression } from './expression-parse';
 
@@ -19,6 +20,8 @@ import type { Expression } from './expression-parse';
 const HARD = /\^[{(]|\^[0-9]+\^|\^[0-9][0-9]+/;
 const MOST_LETTERS = 2;
 const POINTS = 6;
+/** Factorials and logarithms take time; sympy comes to no end with as many. */
+const MOST_CALLS = 100;
 /**
  * For sympy x^0.5 is not sqrt(x), nor sqrt(x + 0.5) the same as sqrt(x + 1/2): in powers (but for the base of a whole one)
  * and in arguments, numbers with a point are moved by so much.
@@ -85,6 +88,9 @@ function symbolsOf(e: Expression): string[] {
   return [...new Set([...own, ...children(e).flatMap(symbolsOf)])].sort();
 }
 
+const calls = (e: Expression): number =>
+  children(e).reduce((sum, child) => sum + calls(child), Number(e.kind === 'call'));
+
 /** The k-th symbol at the i-th point: turned by irrational steps, so that all quadrants come up in all pairings. */
 function point(i: number, k: number): Complex {
   const turn = C.Digits.sqrt(2 + 5 * k).mul(i + 1).add(C.Digits.sqrt(3 + k).div(7)).mod(1).mul(2).sub(1).mul(C.PI); // prettier-ignore
@@ -103,6 +109,9 @@ export function isZero(text: string): boolean {
     const expression = parseExpression(text);
     const exact = exactValue(expression);
     if (exact) return 'float' in exact ? exact.float === 0 : exact.top === 0n;
+    const rational = isRationalZero(expression);
+    if (rational !== undefined) return rational;
+    if (calls(expression) > MOST_CALLS) return false;
     const symbols = symbolsOf(expression);
     for (let i = 0; i < (symbols.length ? POINTS : 1); i++) {
       const run: Run = {

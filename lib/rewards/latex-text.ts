@@ -31,12 +31,14 @@ const MARKS: Record<string, string> = Object.fromEntries(
     .flatMap((word, i, all) => (i % 2 ? [] : [[word, String.fromCodePoint(parseInt(all[i + 1], 16))] as const])),
 );
 
-/** Commands whose argument stays as it is. */
-const PLAIN = new Set(
+/** Commands whose argument stays as it is; without one nothing is left of them. */
+const FONTS = new Set('mathrm emph textrm textit textbf textsc textsl text'.split(' '));
+
+/** The same, but without an argument the reference leaves "%s". */
+const DRAWN = new Set(
   (
-    'mathrm emph textrm textit textbf textsc textsl text ensuremath overline underline widehat widetilde wideparen ' +
-    'overleftarrow overrightarrow overleftrightarrow underleftarrow underrightarrow underleftrightarrow overbrace ' +
-    'underbrace overgroup undergroup overbracket underbracket'
+    'ensuremath overline underline widehat widetilde wideparen overleftarrow overrightarrow overleftrightarrow ' +
+    'underleftarrow underrightarrow underleftrightarrow overbrace underbrace overgroup undergroup overbracket underbracket'
   ).split(' '),
 );
 
@@ -116,10 +118,10 @@ class Reader {
   }
 
   private name(): string {
-    const name = /^[a-zA-Z]+|^[^]?/u.exec(this.latex.slice(this.at + 1))![0];
+    const name = /^\p{L}+|^[^]?/u.exec(this.latex.slice(this.at + 1))![0];
     this.at += 1 + name.length;
     // Blanks after a command of letters belong to it.
-    if (/^[a-zA-Z]/.test(name)) this.skipSpace();
+    if (/^\p{L}/u.test(name)) this.skipSpace();
     return name;
   }
 
@@ -132,7 +134,10 @@ class Reader {
     if (char === '}') return '';
     if (char === '\\') {
       const name = this.name();
-      if (name === 'frac') return '%s/%s';
+      if (name === 'frac' || name === 'nicefrac') return '%s/%s';
+      if (name === 'sqrt') throw rootless();
+      if (DRAWN.has(name)) return '%s';
+      if (Object.hasOwn(MARKS, name)) return marked(' ', name);
       return LATEX_SYMBOLS.get(name) ?? CHARACTERS[name] ?? (LITERAL.includes(name) ? name : '');
     }
     const whole = String.fromCodePoint(this.latex.codePointAt(this.at)!);
@@ -177,8 +182,7 @@ class Reader {
     if (name === 'sqrt') {
       this.optional();
       const inside = this.argument();
-      if (inside === undefined)
-        throw new ArgumentError('latexToText', 'expected an argument of \\sqrt, got none', 'write \\sqrt{2}');
+      if (inside === undefined) throw rootless();
       return `√(${inside})`;
     }
     if (name === '\\') {
@@ -187,11 +191,9 @@ class Reader {
       return '\n';
     }
     if (name in ALPHABETS) return letters(ALPHABETS[name], take(1)?.[0] ?? '');
-    if (Object.hasOwn(MARKS, name)) {
-      const base = take(1);
-      return [...(base ? base[0] : ' ')].map((char) => (char + MARKS[name]).normalize('NFC')).join('');
-    }
-    if (PLAIN.has(name)) return take(1)?.[0] ?? '';
+    if (Object.hasOwn(MARKS, name)) return marked(take(1)?.[0] ?? ' ', name);
+    if (FONTS.has(name)) return take(1)?.[0] ?? '';
+    if (DRAWN.has(name)) return take(1)?.[0] ?? '%s';
     if (GONE.has(name)) {
       take(1);
       return '';
@@ -226,6 +228,13 @@ class Reader {
     return `[ ${rows.map((row) => row.map(wide).join(' ')).join('; ')} ]`;
   }
 }
+
+/** Each character with the command's mark. */
+const marked = (text: string, command: string): string =>
+  [...text].map((char) => (char + MARKS[command]).normalize('NFC')).join('');
+
+const rootless = (): ArgumentError =>
+  new ArgumentError('latexToText', 'expected an argument of \\sqrt, got none', 'write \\sqrt{2}');
 
 const indented = (text: string): string => `\n${text.replace(/^/gm, '    ')}\n`;
 

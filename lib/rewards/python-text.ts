@@ -6,12 +6,22 @@
 /** `\s` and str.isspace(): a character class without its brackets. */
 export const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 
-const EDGES = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'gu');
 const SPACES = new RegExp(`[${SPACE}]+`, 'gu');
 const IS_SPACE = new RegExp(`^[${SPACE}]$`, 'u');
 
+/** The text without what `goes` at its end. An expression would try each run of such characters in the text anew. */
+export function withoutEnd(text: string, goes: (char: string) => boolean): string {
+  let end = text.length;
+  while (end > 0 && goes(text[end - 1])) end--;
+  return text.slice(0, end);
+}
+
 /** str.strip() */
-export const strip = (text: string): string => text.replace(EDGES, '');
+export function strip(text: string): string {
+  let start = 0;
+  while (start < text.length && isSpace(text[start])) start++;
+  return withoutEnd(text.slice(start), isSpace);
+}
 
 /** Every run of space as one blank, none at the ends. */
 export const oneLine = (text: string): string => strip(text.replace(SPACES, ' '));
@@ -41,6 +51,6 @@ export function pythonFloat(text: string): number | undefined {
   if (/^[+-]?(inf|infinity)$/i.test(t)) return t.startsWith('-') ? -Infinity : Infinity;
   if (/^[+-]?nan$/i.test(t)) return NaN;
   const digits = '\\d+(?:_\\d+)*';
-  const number = new RegExp(`^[+-]?(?:${digits}\\.?(?:${digits})?|\\.${digits})(?:[eE][+-]?${digits})?$`);
+  const number = new RegExp(`^[+-]?(?:${digits}(?:\\.(?:${digits})?)?|\\.${digits})(?:[eE][+-]?${digits})?$`);
   return number.test(t) ? Number(t.replace(/_/g, '')) : undefined;
 }

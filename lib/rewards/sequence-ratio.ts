@@ -23,28 +23,36 @@ function placesOf(b: readonly string[]): Map<string, number[]> {
   return places;
 }
 
+/** Lengths of the runs that end at a place of b, for the last two characters of a; `step` tells old ones from these. */
+interface Runs {
+  step: number;
+  length: [Int32Array, Int32Array];
+  steps: [Int32Array, Int32Array];
+}
+
 /** The longest run that both have in the block; of several the one that starts first in a, then in b. */
 function longestMatch(
   a: readonly string[],
   b: readonly string[],
   places: ReadonlyMap<string, readonly number[]>,
+  runs: Runs,
   [aStart, aEnd, bStart, bEnd]: Block,
 ): [number, number, number] {
   let bestI = aStart;
   let bestJ = bStart;
   let size = 0;
-  /** Length of the run that ends at (i - 1, j). */
-  let runs = new Map<number, number>();
+  // Nothing of an earlier block is one step old.
+  runs.step++;
   for (let i = aStart; i < aEnd; i++) {
-    const next = new Map<number, number>();
+    const now = ++runs.step % 2;
     for (const j of places.get(a[i]) ?? []) {
       if (j < bStart) continue;
       if (j >= bEnd) break;
-      const run = (runs.get(j - 1) ?? 0) + 1;
-      next.set(j, run);
-      if (run > size) [bestI, bestJ, size] = [i - run + 1, j - run + 1, run];
+      const before = j > bStart && runs.steps[1 - now][j - 1] === runs.step - 1 ? runs.length[1 - now][j - 1] : 0;
+      runs.length[now][j] = before + 1;
+      runs.steps[now][j] = runs.step;
+      if (before >= size) [bestI, bestJ, size] = [i - before, j - before, before + 1];
     }
-    runs = next;
   }
   while (bestI > aStart && bestJ > bStart && a[bestI - 1] === b[bestJ - 1])
     [bestI, bestJ, size] = [bestI - 1, bestJ - 1, size + 1];
@@ -58,10 +66,12 @@ export function sequenceRatio(first: string, second: string): number {
   const b = [...second];
   if (a.length + b.length === 0) return 1;
   const places = placesOf(b);
+  const array = (): Int32Array => new Int32Array(b.length);
+  const runs: Runs = { step: 0, length: [array(), array()], steps: [array(), array()] };
   const blocks: Block[] = [[0, a.length, 0, b.length]];
   let matches = 0;
   for (let block = blocks.pop(); block; block = blocks.pop()) {
-    const [i, j, size] = longestMatch(a, b, places, block);
+    const [i, j, size] = longestMatch(a, b, places, runs, block);
     if (!size) continue;
     matches += size;
     const [aStart, aEnd, bStart, bEnd] = block;

@@ -42,6 +42,23 @@ describe("the released reward's values", () => {
     assert.deepEqual(wrong, []);
   });
 
+  // Backtracking over these would take hours, and the test's own limit would end it.
+  it('of answers that repeat one thing very often', () => {
+    const often = (text: string, n = 50_000): string => text.repeat(n);
+    const cases: [answer: string, truth: string, value: number][] = [
+      [`(${often(' ')}x`, '5', 0],
+      [`(${often(' ')}5 )`, '-5', 1],
+      [`red${often('.')}fox`, 'red fox', 0],
+      [`the cat${often(' ')}sat`, 'the cat sat', 1],
+      [`the cat sat${often('. ')}`, 'the cat sat', 1],
+      [`yl ${often('1,')}`, 'yl-1', 0],
+      [`${often('9')}+1`, '5', 0],
+      [`${often('+x!')}+1`, 'x!', 0],
+    ];
+    for (const [answer, truth, value] of cases)
+      assert.equal(gradeAnswer(answer, truth), value, `${answer.slice(0, 20)} (${answer.length})`);
+  });
+
   it("of texts: difflib's ratio", () => {
     for (const { a, b, value } of of<{ a: string; b: string; value: number }>('ratio'))
       assert.ok(Math.abs(sequenceRatio(a, b) - value) < 1e-12, `${a} | ${b}`);
