@@ -2,9 +2,10 @@
  * Runs a notebook without Jupyter: cell by cell on a kernel of its own, output streamed to the terminal, and an
  * executed notebook at the end, also when a cell fails, takes too long or is interrupted.
  */
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CancelledError } from '../lib/errors';
+import { ArgumentError, CancelledError } from '../lib/errors';
 import { type ExecuteReply, KernelClient } from './client';
 import { type CellPlace, KernelError, NotebookCellError, NotebookTimeoutError } from './errors';
 import { type CodeCell, joined, KERNELSPEC, type Notebook, readNotebook, tagsOf, writeNotebook } from './notebook';
@@ -25,11 +26,11 @@ export interface CellEvent {
 }
 
 export interface RunNotebookOptions {
-  /** Where the executed notebook is written. Default: nowhere; it is returned. */
+  /** Where the executed notebook is written; its folder is made. Default: nowhere; it is returned. */
   output?: string;
   /** Longest time for one cell, in milliseconds. Default: no limit. */
   cellTimeoutMs?: number;
-  /** Longest time for the kernel to start. Default 60 s. */
+  /** Longest time for the kernel to start. Default 180 s. */
   startTimeoutMs?: number;
   /** Environment variables for the kernel, added to this process's. */
   env?: Record<string, string | undefined>;
@@ -64,10 +65,11 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * has ended when this settles.
  *
  * Throws NotebookCellError (a cell failed), NotebookTimeoutError, CancelledError, KernelError (the kernel died),
- * FormatError (a damaged file), ArgumentError (unknown parameters), MissingPackageError (tslab or zeromq).
+ * FormatError (a damaged file), ArgumentError (unknown parameters, no folder for the output), MissingPackageError (tslab or zeromq).
  */
 export async function runNotebook(file: string, options: RunNotebookOptions = {}): Promise<NotebookRun> {
   const nb = readNotebook(file);
+  if (options.output !== undefined) makeFolderFor(options.output);
   injectParameters(nb, options.parameters ?? {}, file);
   for (const cell of nb.cells) {
     if (cell.cell_type !== 'code') continue;
@@ -99,6 +101,20 @@ export async function runNotebook(file: string, options: RunNotebookOptions = {}
     }
   } finally {
     stop.restore();
+  }
+}
+
+/** Before any cell runs: a run whose notebook cannot be written would be lost. */
+function makeFolderFor(output: string): void {
+  try {
+    mkdirSync(path.dirname(path.resolve(output)), { recursive: true });
+  } catch (cause) {
+    throw new ArgumentError(
+      'runNotebook',
+      `expected an output in a folder that can be made, got ${output} (${(cause as NodeJS.ErrnoException).code})`,
+      'give another path for the executed notebook',
+      { cause },
+    );
   }
 }
 

@@ -13,7 +13,7 @@ import {
   readNotebook,
   runNotebook,
 } from '../../kernels';
-import { CancelledError } from '../../lib/errors';
+import { ArgumentError, CancelledError } from '../../lib/errors';
 import { alive, printed, schemaErrors, temporaryFolder, until, writeCells } from './helpers';
 
 const quiet = { onOutput: () => undefined };
@@ -92,6 +92,20 @@ describe('kernels/run-notebook', function () {
     assert.equal(failed[0].output_type, 'error');
     assert.deepEqual(never, []);
     assert.equal(alive(Number(printed(nb, 0))), false);
+  });
+
+  it('makes the folder of its output, and says before any cell runs that it cannot', async () => {
+    const file = writeCells(folder.path, ['throw new RangeError("one");']);
+    const nested = path.join(folder.path, 'new', 'folder', 'out.ipynb');
+    const error = await rejection(runNotebook(file, { ...quiet, output: nested }));
+    assert.ok(error instanceof NotebookCellError, String(error));
+    assert.equal(readNotebook(nested).cells.length, 1);
+    let started = 0;
+    const refused = await rejection(
+      runNotebook(file, { ...quiet, output: path.join(file, 'out.ipynb'), onCell: () => started++ }),
+    );
+    assert.ok(refused instanceof ArgumentError && refused.what.includes('out.ipynb'), String(refused));
+    assert.equal(started, 0);
   });
 
   it('fails the last cell when a promise that it started fails after it', async () => {
