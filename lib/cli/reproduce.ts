@@ -1,8 +1,11 @@
 /** `omnilab reproduce` */
+import { existsSync } from 'node:fs';
 import * as path from 'node:path';
+import { OmniError } from '../errors';
 import { notebooks } from '../experiments';
 import { defaultJobs } from '../pipeline/jobs';
 import { selectNotebooks } from '../pipeline/notebooks';
+import { projectRoot } from '../pipeline/paths';
 import { parseProfile } from '../pipeline/profile';
 import { reproduce } from '../pipeline/reproduce';
 import { interruptible } from './interrupt';
@@ -21,8 +24,14 @@ export interface ReproduceCommandOptions {
 
 /** `omnilab reproduce`. Returns the exit status. */
 export async function reproduceCommand(options: ReproduceCommandOptions, terminal: Terminal): Promise<number> {
-  usage(() => [parseProfile(options.profile), selectNotebooks(notebooks, options.only)]);
+  const [, chosen] = usage(() => [parseProfile(options.profile), selectNotebooks(notebooks, options.only)] as const);
   checkDevice(options.device);
+  if (!chosen.some((entry) => existsSync(path.join(projectRoot(), entry.path))))
+    throw new OmniError(
+      'reproduce',
+      `expected the project's notebooks in ${path.join(projectRoot(), 'notebooks')}, got none`,
+      'they are not part of the installed package: run it in a clone of the project; omnilab run makes single experiments',
+    );
   const result = await interruptible(
     (signal) =>
       reproduce({

@@ -34,6 +34,12 @@ export async function dataCommand(
     .filter((file) => /^[a-z].*\.js$/.test(file))
     .map((file) => file.slice(0, -3))
     .sort();
+  if (!names.length)
+    throw new OmniError(
+      'data',
+      'the data scripts are not part of the installed package',
+      'run it in a clone of the project',
+    );
   if (name === undefined) {
     terminal.out(names.map((n) => n + '\n').join(''));
     return STATUS.ok;

@@ -50,6 +50,16 @@ describe('package: contents', function () {
     assert.equal((await runNode(consumer.folder, main, '--version')).trim(), version);
   });
 
+  it('says of commands that need the whole project where they can be run', async () => {
+    const main = path.join(consumer.installed, manifest.bin.omnilab);
+    for (const args of [['reproduce', '--profile', 'smoke'], ['data'], ['data', 'omniworld'], ['bench']])
+      await assert.rejects(
+        runNode(consumer.folder, main, ...args),
+        /not part of the installed package.*in a clone/s,
+        args.join(' '),
+      );
+  });
+
   it('has code and types for every name that can be imported, alike for old and new resolution', () => {
     const paths: Record<string, string[]> = {};
     for (const [key, entry] of Object.entries(manifest.exports)) {
