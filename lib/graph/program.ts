@@ -87,7 +87,7 @@ export function buildProgram(
       throw new ArgumentError(
         'jit',
         'expected every tensor to be an argument or to have values, found a placeholder of another trace',
-        'return tensors from the traced function instead of storing them outside',
+        'return tensors from the traced function instead of storing them outside; inside it there are no values to read with .data() or .item()',
       );
     const x = node.inputs.map((t) => map.get(keyOf(t))!);
     // Identities: what they return is their first operand.

@@ -13,6 +13,8 @@ export interface Resident {
   release(): void;
 }
 
+const DISPOSED = 'disposed';
+
 export class Storage {
   private gone: string | null = null;
   readonly residents = new Map<string, Resident>();
@@ -29,7 +31,9 @@ export class Storage {
       throw new DisposedError(
         where,
         `expected a tensor that is still alive, got one that was ${this.gone} (${this.dtype} [${this.shape.join(', ')}])`,
-        'a compiled step takes over the arguments that it donates: keep using what it returned; copy before the call what you need after it',
+        this.gone === DISPOSED
+          ? 'call .dispose() only after the last use; an expression that was not evaluated still needs its operands'
+          : 'a compiled step takes over the arguments that it donates: keep using what it returned; copy before the call what you need after it',
       );
   }
 
@@ -68,6 +72,6 @@ export class Storage {
   dispose(): void {
     if (this.gone) return;
     for (const resident of this.residents.values()) resident.release();
-    this.invalidate('disposed');
+    this.invalidate(DISPOSED);
   }
 }

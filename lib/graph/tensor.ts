@@ -75,7 +75,10 @@ export class Tensor {
 
   // --- values -------------------------------------------------------------------------------------------------------
 
-  /** The values as a host array (evaluates the expression first). Throws DisposedError after donation. */
+  /**
+   * The values as a host array (evaluates the expression first). It is the tensor's own: copy it before you change it.
+   * Throws DisposedError after donation.
+   */
   async data(): Promise<TypedArray> {
     await evaluate(this);
     return this.storage!.read('data');
@@ -108,7 +111,10 @@ export class Tensor {
     return build(0, 0, this.size);
   }
 
-  /** Frees the values; using the tensor afterwards throws DisposedError. */
+  /**
+   * Frees the values; using the tensor afterwards throws DisposedError. An expression that was not evaluated has none yet
+   * and stays as it is.
+   */
   dispose(): void {
     this.storage?.dispose();
   }
@@ -543,7 +549,8 @@ export function fromStorage(storage: Storage): Tensor {
 
 /**
  * A concrete tensor from nested arrays, a flat typed array with a shape, or a number. Numbers give float32, booleans
- * bool, unless `dtype` says otherwise; a typed array gives its own type (Uint8Array: bool, Uint16Array: float16 bits).
+ * bool, unless `dtype` says otherwise; a typed array gives its own type (Uint8Array: bool, Uint16Array: float16 bits)
+ * and is not copied: leave it as it is afterwards.
  */
 export function tensor(
   values: Nested | TypedArray,
@@ -579,8 +586,8 @@ export function tensor(
       if (!Array.isArray(v))
         throw new ArgumentError(
           'tensor',
-          `expected numbers, booleans or nested arrays of them, got ${v === undefined ? 'undefined' : JSON.stringify(v)}`,
-          'convert the values to numbers first',
+          `expected numbers, booleans or nested arrays of them, got ${typeof v === 'bigint' ? `${String(v)}n` : v === undefined ? 'undefined' : JSON.stringify(v)}`,
+          'convert the values to numbers first; large integers come in a BigInt64Array',
         );
       if (axis >= shape.length || v.length !== shape[axis]) ragged(shape);
       for (const item of v as readonly Nested[]) walk(item, axis + 1);

@@ -3,6 +3,7 @@
  * them: convolutions are channels-last with padding and dilation made explicit, transposed convolutions are
  * convolutions of the spread input, scatters go over flat positions, integers are computed exactly on the host.
  */
+import { ArgumentError } from '../errors';
 import type { DType } from '../graph/dtype';
 import { isInteger } from '../graph/dtype';
 import type { ArgParams, OpName, OpParams, ReduceParams, TensorType } from '../graph/ops';
@@ -67,6 +68,17 @@ const binary =
   (name: 'pow' | 'equal' | 'less' | 'lessEqual' | 'logicalAnd' | 'logicalOr'): Rule<unknown> =>
   ({ tf, x }) =>
     tf[name](x[0], x[1]);
+
+/** A divisor of integers; zero is an error, as in the other engine. */
+function divisor(where: string, b: number): number {
+  if (b === 0)
+    throw new ArgumentError(
+      where,
+      'expected integers to divide by, got zero',
+      'integers cannot be divided by zero: cast to float32 first, or use .maximum(1)',
+    );
+  return b;
+}
 
 /** int32 products wrap around, which a product of doubles would not do exactly. */
 const product = (a: number, b: number, dtype: DType): number => (dtype === 'int32' ? Math.imul(a, b) : a * b);
@@ -133,7 +145,7 @@ export const tfjsRules: { [K in OpName]: Rule<OpParams[K]> } = {
   add: arithmetic('add', (a, b) => a + b),
   sub: arithmetic('sub', (a, b) => a - b),
   mul: arithmetic('mul', product),
-  div: arithmetic('div', (a, b) => Math.trunc(a / b)),
+  div: arithmetic('div', (a, b) => Math.trunc(a / divisor('div', b))),
   pow: binary('pow'),
   max: arithmetic('maximum', (a, b) => Math.max(a, b)),
   min: arithmetic('minimum', (a, b) => Math.min(a, b)),
@@ -144,7 +156,7 @@ export const tfjsRules: { [K in OpName]: Rule<OpParams[K]> } = {
       y.dtype,
       y.shape,
       x.map((t) => expandTo(tf, t, y.shape)),
-      (a, b) => ((a % b) + b) % b,
+      (a, b) => ((a % divisor('mod', b)) + b) % b,
     ),
   equal: binary('equal'),
   less: binary('less'),

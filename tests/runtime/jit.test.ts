@@ -144,6 +144,34 @@ describe('jit', () => {
     await assert.rejects(escaped!.add(1).data(), (e) => e instanceof ArgumentError && /another trace/.test(e.message));
   });
 
+  it('says of a disposed tensor what to do, and of a donated one something else', async () => {
+    const disposed = tensor([1, 2]);
+    const waiting = disposed.add(1);
+    disposed.dispose();
+    for (const use of [() => disposed.data(), () => waiting.data()])
+      await assert.rejects(
+        use,
+        (e) => e instanceof DisposedError && /disposed/.test(e.what) && /dispose\(\)/.test(e.help),
+      );
+    const donated = tensor([1, 2]);
+    await jit((x: Tensor) => x.add(1), { donate: [0] })(donated);
+    await assert.rejects(
+      donated.data(),
+      (e) =>
+        e instanceof DisposedError && /donated/.test(e.what) && /donates/.test(e.help) && !/dispose\(\)/.test(e.help),
+    );
+  });
+
+  it('values cannot be read while a function is traced, and the error says so', async () => {
+    let read: Promise<number> | undefined;
+    await jit((x: Tensor) => {
+      read = x.sum().item();
+      read.catch(() => undefined);
+      return x.neg();
+    })(tensor([1, 2]));
+    await assert.rejects(read!, (e) => e instanceof ArgumentError && /\.item\(\)/.test(e.help));
+  });
+
   it('refuses an unknown device', async () => {
     assert.throws(
       () => getDevice('gpu7'),
@@ -312,6 +340,8 @@ describe('expressions', () => {
     const says = (pattern: RegExp) => (e: unknown) => e instanceof ArgumentError && pattern.test(e.message);
     assert.throws(() => x.add(text), says(/a tensor or a number as operand, got \[object String\]/));
     assert.throws(() => x.mul(undefined as unknown as number), says(/got undefined/));
+    const whole = (2n ** 60n) as unknown as number;
+    assert.throws(() => tensor([whole]), says(/got 1152921504606846976n\nhelp: .*BigInt64Array/));
     assert.throws(() => tensor(text), says(/nested arrays of them, got "x"/));
     assert.throws(() => tensor([1, null as unknown as number]), says(/got null/));
     assert.throws(

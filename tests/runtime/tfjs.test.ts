@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { ArgumentError, CancelledError } from '../../lib/errors';
+import { ArgumentError, CancelledError, OmniError } from '../../lib/errors';
 import { tensor } from '../../lib/graph';
 import type { Tensor } from '../../lib/graph';
 import { cancellable, closeDevices, getDevice, jit } from '../../lib/runtime';
@@ -78,6 +78,23 @@ describe('the tfjs device', () => {
     const [a, b] = [Int32Array.of(123456789, -7, 2 ** 30), Int32Array.of(987654321, 3, 2)];
     const expected = a.map((v, i) => Math.imul(v, b[i]));
     assert.deepEqual(await (await product(tensor(a), tensor(b))).data(), expected);
+  });
+
+  it('refuses to divide integers by zero, as the cpu does', async () => {
+    const ints = (...values: number[]): Tensor => tensor(Int32Array.from(values));
+    for (const where of [device, 'cpu'])
+      for (const op of ['div', 'mod'] as const) {
+        const f = jit((a: Tensor, b: Tensor) => a[op](b), { device: where });
+        assert.deepEqual(
+          await (await f(ints(7, 8), ints(2, 3))).data(),
+          Int32Array.from(op === 'div' ? [3, 2] : [1, 2]),
+        );
+        await assert.rejects(
+          f(ints(7, 8), ints(2, 0)),
+          (e) => e instanceof OmniError && /integers cannot be divided by zero/.test(e.help),
+          `${op} on ${where}`,
+        );
+      }
   });
 
   it('refuses an int64 that it cannot hold', async () => {
