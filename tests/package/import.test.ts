@@ -77,6 +77,14 @@ describe('package: as others use it', function () {
     assert.equal(outputs[0], outputs[1]);
   });
 
+  it('compiles and runs the example with data of your own: the model has learned the text, and its file is there', async () => {
+    const example = readmeBlocks('ts').find((block) => block.includes('pretrain('))!;
+    const folder = folderOf('own-data', { 'own.mts': example });
+    await compile('typescript', folder, { module: 'nodenext' });
+    assert.equal((await runNode(folder, 'own.mjs')).trim(), 'sleeps');
+    assert.ok(fs.existsSync(path.join(folder, 'model.safetensors')));
+  });
+
   it('has types for the TypeScript of notebook cells', async () => {
     const folder = folderOf('cells', { 'types.ts': typeProgram() });
     // The options of tslab 1.0.22, but strict; its own declarations are not checked there either.
