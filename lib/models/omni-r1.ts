@@ -41,17 +41,20 @@ export function pictureCoder(
   const { device } = options;
   const values = 3 * side * side;
   const length = imageLength(layout);
-  const toCodes = jit((p: VqganParams, x: Tensor) => vqganCodes(p, vqganEncode(p, config, x)), {
+  // Weights that are part of the programs are prepared for the convolutions once: a quarter less time (LOG.md).
+  const embed = Infinity;
+  const toCodes = jit((x: Tensor) => vqganCodes(params, vqganEncode(params, config, x)), {
     device,
+    embed,
     name: 'encode pictures',
   });
   const toPictures = jit(
-    (p: VqganParams, codes: Tensor) =>
-      vqganDecode(p, config, vqganLookUp(p, codes, layout.rows))
+    (codes: Tensor) =>
+      vqganDecode(params, config, vqganLookUp(params, codes, layout.rows))
         .mul(0.5)
         .add(0.5)
         .clip(0, 1),
-    { device, name: 'decode pictures' },
+    { device, embed, name: 'decode pictures' },
   );
   return {
     async encode(pictures) {
@@ -63,7 +66,7 @@ export function pictureCoder(
           const { data } = square(picture, side);
           for (let k = 0; k < values; k++) batch[i * values + k] = 2 * data[k] - 1;
         });
-        const codes = await toCodes(params, tensor(batch, { shape: [BATCH, 3, side, side] }));
+        const codes = await toCodes(tensor(batch, { shape: [BATCH, 3, side, side] }));
         const found = (await codes.data()) as Int32Array;
         part.forEach((_, i) => out.push(imageTokens(layout, found.subarray(i * length, (i + 1) * length))));
       }
@@ -83,9 +86,7 @@ export function pictureCoder(
             );
           batch.set(imageCodes(layout, tokens), i * length);
         });
-        const pixels = (await (
-          await toPictures(params, tensor(batch, { shape: [BATCH, length] }))
-        ).data()) as Float32Array;
+        const pixels = (await (await toPictures(tensor(batch, { shape: [BATCH, length] }))).data()) as Float32Array;
         part.forEach((_, i) =>
           out.push({ width: side, height: side, data: pixels.slice(i * values, (i + 1) * values) }),
         );

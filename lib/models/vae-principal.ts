@@ -10,6 +10,7 @@ import { ArgumentError } from '../errors';
 import { tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import type { Random } from '../nn/random';
+import { jit } from '../runtime/jit';
 import { autoencoderInit } from './vae';
 import type { AutoencoderConfig, AutoencoderParams } from './vae';
 
@@ -26,13 +27,13 @@ const ROUNDS = 20;
  * deviation, d that of all, and e `equalize`: 0 keeps their ratios, 1 makes them equal, so that a diffusion model's noise
  * drowns none before the others. Throws ArgumentError.
  */
-export function principalAutoencoder(
+export async function principalAutoencoder(
   rng: Random,
   c: AutoencoderConfig,
   samples: readonly Float32Array[],
   side: number | readonly [number, number],
-  { equalize = 0 }: { equalize?: number } = {},
-): AutoencoderParams {
+  { equalize = 0, device }: { equalize?: number; device?: string } = {},
+): Promise<AutoencoderParams> {
   const [width] = c.blockOutChannels;
   const k = c.latentChannels;
   if (c.blockOutChannels.length > 1 || width < 2 * k || c.useQuantConv || c.usePostQuantConv || !samples.length)
@@ -41,12 +42,12 @@ export function principalAutoencoder(
       `expected one resolution of at least ${2 * k} channels without quantisation convolutions, and samples, got [${c.blockOutChannels.join(', ')}], ${samples.length} samples`,
       'use autoencoderInit, which serves any configuration',
     );
-  const patches = samples.flatMap((s) => patchesOf(s, c, typeof side === 'number' ? [side, side] : side));
-  const { mean, basis, deviations } = principalComponents(rng.stream('components'), patches, k);
+  const patches = patchesOf(samples, c, typeof side === 'number' ? [side, side] : side);
+  const size = c.inChannels * c.patchSize ** 2;
+  const { mean, basis, deviations } = await principalComponents(rng.stream('components'), patches, size, k, device);
   const total = Math.sqrt(deviations.reduce((sum, d) => sum + d * d, 0) / k);
   /** What component i is divided by. */
   const units = deviations.map((d) => total ** (1 - equalize) * d ** equalize);
-  const size = mean.length;
   const params = autoencoderInit(rng.stream('init'), c);
   // Component i is channel 2 i, the odd channels are references.
   const lifted = Float32Array.from({ length: width }, (_, i) => (i % 2 ? -BETA : BETA));
@@ -88,50 +89,65 @@ export function principalAutoencoder(
   return params;
 }
 
-/** The squares of a sample as vectors (channel, row, column), the order of the autoencoder's first convolution. */
+/** The squares of the samples as rows (channel, row, column), the order of the autoencoder's first convolution. */
 function patchesOf(
-  sample: Float32Array,
+  samples: readonly Float32Array[],
   { inChannels, patchSize: p }: AutoencoderConfig,
   [height, width]: readonly [number, number],
-): Float32Array[] {
-  const columns = width / p;
-  return Array.from({ length: (height / p) * columns }, (_, at) => {
-    const [top, left] = [Math.floor(at / columns) * p, (at % columns) * p];
-    return Float32Array.from({ length: inChannels * p * p }, (_, j) => {
-      const [channel, y, x] = [Math.floor(j / (p * p)), Math.floor(j / p) % p, j % p];
-      return sample[(channel * height + top + y) * width + left + x];
-    });
-  });
+): Float32Array {
+  const out = new Float32Array(samples.length * inChannels * height * width);
+  let at = 0;
+  for (const sample of samples)
+    for (let top = 0; top + p <= height; top += p)
+      for (let left = 0; left + p <= width; left += p)
+        for (let channel = 0; channel < inChannels; channel++)
+          for (let y = 0; y < p; y++) {
+            const from = (channel * height + top + y) * width + left;
+            out.set(sample.subarray(from, from + p), at);
+            at += p;
+          }
+  return out.subarray(0, at);
 }
 
-/** Mean, an orthonormal basis of the k largest components, and the standard deviation along each. */
-function principalComponents(
+/** Of rows [n, size]: their mean, an orthonormal basis of the k largest components, and the standard deviation along each. */
+async function principalComponents(
   rng: Random,
-  vectors: readonly Float32Array[],
+  rows: Float32Array,
+  size: number,
   k: number,
-): { mean: Float32Array; basis: Float64Array[]; deviations: number[] } {
-  const size = vectors[0].length;
-  const mean = new Float32Array(size);
-  for (const v of vectors) for (let i = 0; i < size; i++) mean[i] += v[i] / vectors.length;
-  const covariance = new Float64Array(size * size);
-  const centred = new Float64Array(size);
-  for (const v of vectors) {
-    for (let i = 0; i < size; i++) centred[i] = v[i] - mean[i];
-    for (let i = 0; i < size; i++) {
-      const a = centred[i] / vectors.length;
-      for (let j = 0; j <= i; j++) covariance[i * size + j] += a * centred[j];
-    }
-  }
-  for (let i = 0; i < size; i++) for (let j = 0; j < i; j++) covariance[j * size + i] = covariance[i * size + j];
+  device?: string,
+): Promise<{ mean: Float32Array; basis: Float64Array[]; deviations: number[] }> {
+  const count = rows.length / size;
+  const sums = new Float64Array(size);
+  for (let at = 0; at < rows.length; at += size) for (let i = 0; i < size; i++) sums[i] += rows[at + i];
+  const mean = Float32Array.from(sums, (sum) => sum / count);
+  const centred = tensor(
+    rows.map((value, at) => value - mean[at % size]),
+    { shape: [count, size] },
+  );
+  const covarianceOf = jit((x: Tensor) => x.transpose([1, 0]).matMul(x).div(count), { device, name: 'covariance' });
+  const times = jit((b: Tensor, covariance: Tensor) => b.matMul(covariance), { device, name: 'components' });
+  const covariance = await covarianceOf(centred);
+  const along = async (basis: readonly Float64Array[]): Promise<Float64Array[]> => {
+    const flat = new Float32Array(k * size);
+    basis.forEach((b, i) => flat.set(b, i * size));
+    const values = await (await times(tensor(flat, { shape: [k, size] }), covariance)).data();
+    return basis.map((_, i) => Float64Array.from(values.subarray(i * size, (i + 1) * size) as Float32Array));
+  };
   let basis = orthonormal(Array.from({ length: k }, () => Float64Array.from(rng.normals(size))));
-  const times = (b: Float64Array): Float64Array =>
-    Float64Array.from({ length: size }, (_, i) => {
-      let sum = 0;
-      for (let j = 0; j < size; j++) sum += covariance[i * size + j] * b[j];
-      return sum;
-    });
-  for (let round = 0; round < ROUNDS; round++) basis = orthonormal(basis.map(times));
-  const deviations = basis.map((b) => Math.sqrt(times(b).reduce((sum, v, i) => sum + v * b[i], 0)));
+  for (let round = 0; round < ROUNDS; round++) basis = orthonormal(await along(basis));
+  const moved = await along(basis);
+  // A component without any variance may come out a rounding error below zero.
+  const deviations = basis.map((b, at) =>
+    Math.sqrt(
+      Math.max(
+        0,
+        moved[at].reduce((sum, v, i) => sum + v * b[i], 0),
+      ),
+    ),
+  );
+  covarianceOf.release();
+  times.release();
   return { mean, basis, deviations };
 }
 

@@ -31,7 +31,7 @@ export async function vqganStart(
       'use vqganInit, which serves any configuration',
     );
   const { device, batchSize = 64 } = options;
-  const linear = principalAutoencoder(
+  const linear = await principalAutoencoder(
     rng.stream('principal'),
     autoencoderSchema.parse({
       inChannels: c.inChannels,
@@ -47,6 +47,7 @@ export async function vqganStart(
     }),
     pictures,
     c.resolution,
+    { device },
   );
   const params = vqganInit(rng.stream('init'), c);
   const k = c.embedDim;

@@ -48,7 +48,7 @@ describe('principal autoencoder', () => {
   const samples = Array.from({ length: 64 }, sample);
 
   it('keeps what lies in the components, with little noise', async () => {
-    const params = principalAutoencoder(new Random(0), config, samples, side);
+    const params = await principalAutoencoder(new Random(0), config, samples, side);
     const held = Array.from({ length: 8 }, sample);
     const x = tensor(Float32Array.from(held.flatMap((s) => [...s])), { shape: [8, 2, side, side] });
     const latents = encodeLatents(params, config, x);
@@ -68,7 +68,7 @@ describe('principal autoencoder', () => {
     /** Largest over smallest deviation of the latents' channels. */
     const spread = async (equalize: number): Promise<number> => {
       const { mean } = encodeLatents(
-        principalAutoencoder(new Random(0), config, samples, side, { equalize }),
+        await principalAutoencoder(new Random(0), config, samples, side, { equalize }),
         config,
         x,
       );
@@ -86,9 +86,9 @@ describe('principal autoencoder', () => {
     assert.ok(whole < 1.1, `nearly 1: ${whole}`);
   });
 
-  it('refuses what it cannot begin', () => {
+  it('refuses what it cannot begin', async () => {
     for (const change of [{ blockOutChannels: [16, 16] }, { latentChannels: 9 }, { useQuantConv: true }])
-      assert.throws(
+      await assert.rejects(
         () => principalAutoencoder(new Random(0), { ...config, ...change }, samples, side),
         /principalAutoencoder: expected one resolution of at least \d+ channels/,
       );

@@ -102,12 +102,12 @@ export const stage0Audio = defineExperiment({
           optimizer: c.autoencoder,
           ...(c.principalSamples
             ? {
-                start: principalAutoencoder(
+                start: await principalAutoencoder(
                   order.stream('start'),
                   c.vae,
                   mels.slice(0, c.principalSamples),
                   [frames, mel.mels],
-                  c,
+                  { equalize: c.equalize, device },
                 ),
               }
             : {}),

@@ -80,12 +80,12 @@ export const stage0Image = defineExperiment({
           model: c.vae,
           ...(c.principalSamples
             ? {
-                start: principalAutoencoder(
+                start: await principalAutoencoder(
                   order.stream('start'),
                   c.vae,
                   principalSamples(train.slice(0, c.principalSamples), c.side),
                   c.side,
-                  c,
+                  { equalize: c.equalize, device },
                 ),
               }
             : {}),
