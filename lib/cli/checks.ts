@@ -50,6 +50,7 @@ export function atLeast(a: string, b: string): boolean {
 
 /** In a clone the notebooks are the point; for someone who installed the package they are an extra. */
 const clone = (): boolean => packageRoot() === projectRoot();
+const reinstall = (): string => (clone() ? 'npm ci' : 'npm install');
 
 const optionalPackage = (name: string, loads: boolean, use: string): Check => ({
   name,
@@ -81,6 +82,16 @@ async function tryDevice(device: string): Promise<Found> {
   return `works (${report.startMs} ms to start${report.float16 ? '' : '; no float16'})`;
 }
 
+const pyTorch: Check = {
+  name: 'PyTorch',
+  needed: false,
+  look: async () => {
+    const version = await versionOf('python3', '-c', 'import torch; print(torch.__version__)');
+    return version ?? { bad: 'not found' };
+  },
+  advice: 'only to compare speeds in `npm run bench`: python3 -m pip install torch',
+};
+
 /** What `omnilab doctor` looks at, in this order. */
 export const checks: readonly Check[] = [
   {
@@ -97,9 +108,9 @@ export const checks: readonly Check[] = [
       const bundled = Engine.providers().filter((p) => p.bundled);
       return `${installedVersion('onnxruntime-node')}, with ${bundled.map((p) => p.name).join(', ')}`;
     },
-    advice: 'run npm ci; on a system other than Linux, macOS and Windows on x64 or arm64 there is no build of it',
+    advice: `run ${reinstall()} again; on a system other than Linux, macOS and Windows on x64 or arm64 there is no build of it`,
   },
-  { name: 'device cpu', needed: true, look: () => tryDevice('cpu'), advice: 'run npm ci again' },
+  { name: 'device cpu', needed: true, look: () => tryDevice('cpu'), advice: `run ${reinstall()} again` },
   {
     name: 'device webgpu',
     needed: false,
@@ -135,17 +146,10 @@ export const checks: readonly Check[] = [
       const found = findJupyterLab();
       return found ? `${found.version} (${found.command.join(' ')})` : { bad: 'not found' };
     },
-    advice: 'only to open notebooks by hand: python3 -m pip install jupyterlab; `make reproduce` does without',
+    advice: `only to open notebooks by hand: python3 -m pip install jupyterlab; ${clone() ? 'make reproduce' : 'runNotebook of omnilab/kernels'} does without`,
   },
-  {
-    name: 'PyTorch',
-    needed: false,
-    look: async () => {
-      const version = await versionOf('python3', '-c', 'import torch; print(torch.__version__)');
-      return version ?? { bad: 'not found' };
-    },
-    advice: 'only to compare speeds in `npm run bench`: python3 -m pip install torch',
-  },
+  // The benchmark is not part of the installed package.
+  ...(clone() ? [pyTorch] : []),
   {
     name: 'processor',
     needed: false,

@@ -60,6 +60,13 @@ describe('package: contents', function () {
       );
   });
 
+  it('examines the machine without advice that only holds in a clone', async () => {
+    const found = await runNode(consumer.folder, path.join(consumer.installed, manifest.bin.omnilab), 'doctor');
+    assert.match(found, /^ok +device cpu: works/m);
+    assert.match(found, /run npm install tslab/);
+    assert.doesNotMatch(found, /npm ci|make reproduce|npm run/);
+  });
+
   it('has code and types for every name that can be imported, alike for old and new resolution', () => {
     const paths: Record<string, string[]> = {};
     for (const [key, entry] of Object.entries(manifest.exports)) {
