@@ -50,7 +50,7 @@ export async function omniBenchCommand(
   const bar = progress({ total, label: 'omni-bench', unit: 'rows', initial: Math.min(total, seen.size) });
   const take = (item: Prediction | LostFile): void => {
     if (isLost(item)) {
-      summary.lost.push(item.lost.file);
+      if (!summary.lost.includes(item.lost.file)) summary.lost.push(item.lost.file);
       terminal.err(`${item.lost.error.message}\n`);
       return;
     }

@@ -13,8 +13,11 @@ export interface ParquetFile {
   rows: number;
   /** Without the index that pandas stores among the columns. */
   columns: string[];
-  /** Rows in order. @throws FormatError for a row group that cannot be read; the ones before it have come out. */
-  read(): AsyncGenerator<ParquetRow>;
+  /**
+   * Rows in order. A row group that cannot be read is told to `lost` with its number of rows, and the next one follows.
+   * @throws FormatError for such a group if there is no `lost`; the ones before it have come out
+   */
+  read(lost?: (rows: number, error: FormatError) => void): AsyncGenerator<ParquetRow>;
   close(): Promise<void>;
 }
 
@@ -81,7 +84,7 @@ export async function openParquet(file: string): Promise<ParquetFile> {
     return {
       rows: Number(metadata.num_rows),
       columns,
-      async *read() {
+      async *read(lost) {
         let rowStart = 0;
         for (const count of groups) {
           const options = {
@@ -94,7 +97,11 @@ export async function openParquet(file: string): Promise<ParquetFile> {
             rowEnd: rowStart + count,
           };
           yield* await parquetReadObjects(options).catch((error: unknown) => {
-            throw damaged(file, error);
+            const { message } = error as Error;
+            const what = damaged(file, new Error(`rows ${rowStart} to ${rowStart + count - 1} that cannot be read (${message})`, { cause: error })); // prettier-ignore
+            if (!lost) throw what;
+            lost(count, what);
+            return [];
           });
           rowStart += count;
         }

@@ -1,6 +1,7 @@
 /** The benchmark's rows against what the released script makes of the same files (tests/goldens/omni_bench.py). */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { benchRows } from '../../lib/eval/omni-bench';
 import type { BenchRow, LostFile, RowOptions } from '../../lib/eval/omni-bench';
@@ -122,6 +123,24 @@ describe('rows of the benchmark', () => {
     assert.deepEqual((named[0] as BenchRow).raw, { frage: 'Was?', antwort: 'das', _gt_answer: 'das' });
     const long = await rowsOf(path.join(folder, 'text.parquet'), { maxQuestion: 12 });
     assert.match((long[1] as Extract<BenchRow, { error: Error }>).error.message, /at most 12 characters, got 13/);
+  });
+
+  it('a damaged row group costs its own rows', async () => {
+    const bytes = readFileSync(path.join(folder, 'text.parquet'));
+    // Inside the second of three groups, rows 5 to 9.
+    bytes.fill(0x5a, 3740, 4200);
+    const dir = mkdtempSync(path.join(os.tmpdir(), 'parquet-'));
+    try {
+      const file = path.join(dir, 'text.parquet');
+      writeFileSync(file, bytes);
+      const rows = await rowsOf(file);
+      const local = rows.flatMap((row) => ('lost' in row ? [] : [row.local_index]));
+      assert.deepEqual(local, [0, 1, 2, 3, 4, 10, 11]);
+      const lost = rows.flatMap((row) => ('lost' in row ? [row.lost.error.message] : []));
+      assert.match(lost.join(), /^[^,]*text\.parquet: expected a Parquet file, got: rows 5 to 9 that cannot be read/);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 
   it('only wanted rows have their pictures read, and indices do not move', async () => {

@@ -51,7 +51,7 @@ export interface RowHead {
 
 export type BenchRow = RowHead & ({ prompt: string; pictures: Picture[] } | { error: Error });
 
-/** A file that could not be opened, or not to its end; `rows` of it are lost. */
+/** A file that could not be opened, or rows of one that could not be read; its others come out. */
 export interface LostFile {
   lost: { file: string; error: Error };
 }
@@ -148,7 +148,12 @@ export async function* benchRows(
     const missing = [options.questionCol, options.imageCol].filter((name) => !parquet.columns.includes(name));
     try {
       let local = 0;
-      for await (const row of parquet.read()) {
+      const lost: FormatError[] = [];
+      const skip = (rows: number, error: FormatError): void => {
+        local += rows;
+        lost.push(error);
+      };
+      for await (const row of parquet.read(skip)) {
         const head: RowHead = {
           index,
           source,
@@ -166,6 +171,7 @@ export async function* benchRows(
         if (prepared.index >= 0) index++;
         yield prepared;
       }
+      for (const error of lost) yield { lost: { file, error } };
     } catch (error) {
       yield { lost: { file, error: error as Error } };
     } finally {
