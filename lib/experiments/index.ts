@@ -46,10 +46,22 @@ export {
 } from './omniagent/charts';
 export { judgeClaims } from './omniagent/claims';
 export type { EpochResults, JudgedClaim } from './omniagent/claims';
-export { judgeR1Claims } from './omni-r1/claims';
+export { judgeR1Claims, r1Seed } from './omni-r1/claims';
 export type { R1Seed } from './omni-r1/claims';
-export { accuracyTable, collectR1, pictureTable, r1Measures, r1Run, tauTable, variationTable } from './omni-r1/results';
-export type { R1Measures, R1Results } from './omni-r1/results';
+export {
+  accuracyOf,
+  accuracyTable,
+  collectR1,
+  pictureTable,
+  r1Answers,
+  r1Measures,
+  r1Run,
+  syntheticTable,
+  tauTable,
+  tokenizerTable,
+  variationTable,
+} from './omni-r1/results';
+export type { R1Graded, R1Measures, R1Results } from './omni-r1/results';
 export { TAUS } from './omni-r1/rewards';
 export { answerGallery, errorTable, readPictureScores, rolloutGallery } from './omni-r1/show';
 export { paperR1, paperR1Claims, R1_MODELS } from './paper/omni-r1';

@@ -22,6 +22,8 @@ export interface WatchedChart {
   title: string;
   /** Names of metrics; one that ends with "*" stands for all that begin like it. */
   curves: readonly string[];
+  /** What metrics are called in the legend; default their names. */
+  names?: Readonly<Record<string, string>>;
   y: AxisOptions;
   /** See lineFigure. */
   smoothing?: number;
@@ -44,15 +46,14 @@ export interface WatchOptions extends RunOptions {
 const POINTS = 400;
 
 /** The metrics of a row that a chart wants. What a batch had none of is logged as 0, which has no place on a logarithmic axis. */
-function chosen(row: LogRow, { curves, y }: WatchedChart): Record<string, number> {
+function chosen(row: LogRow, { curves, names = {}, y }: WatchedChart): Record<string, number> {
   const wanted = (name: string): boolean =>
     curves.some((c) => (c.endsWith('*') ? name.startsWith(c.slice(0, -1)) : name === c));
-  return Object.fromEntries(
-    Object.entries(row).filter(
-      (entry): entry is [string, number] =>
-        entry[0] !== 'step' && typeof entry[1] === 'number' && wanted(entry[0]) && !(y.log && entry[1] === 0),
-    ),
+  const found = Object.entries(row).filter(
+    (entry): entry is [string, number] =>
+      entry[0] !== 'step' && typeof entry[1] === 'number' && wanted(entry[0]) && !(y.log && entry[1] === 0),
   );
+  return Object.fromEntries(found.map(([metric, value]) => [names[metric] ?? metric, value]));
 }
 
 /** Evenly chosen, with the first and the last. */

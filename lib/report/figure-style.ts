@@ -7,8 +7,8 @@ import { ArgumentError } from '../errors';
 import { fontFamily } from './fonts';
 import { formatNumber } from './numbers';
 
-/** Okabe-Ito, the darker ones first; yellow comes last because it is weak on white. */
-export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442'];
+/** Okabe-Ito, but for its yellow, which is too weak for a line on white: in its place the wine red of Tol's muted scheme. */
+export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#882255'];
 
 const dashes = ['solid', 'dash', 'dot', 'dashdot', 'longdash', 'longdashdot'];
 const markers = ['circle', 'square', 'diamond', 'triangle-up', 'cross', 'x', 'star', 'triangle-down', 'pentagon'];
@@ -76,16 +76,18 @@ export interface AxisOptions {
   range?: [number, number];
 }
 
-/** Ticks at 1, 2, 5, 10, ... up to 2.5 decades, at powers of ten above; below one decade plotly's own are better. */
+/** Ticks at 1, 2, 5, 10, ... up to 2.5 decades, at powers of ten above, at seven a decade below one; below half a decade plotly's own are better. */
 function logTicks([low, high]: [number, number]): object {
   const decades = Math.log10(high / low);
-  if (!(decades > 1)) return {};
-  const steps = decades > 2.5 ? [1] : [1, 2, 5];
+  if (!(decades > 0.5)) return {};
+  const steps = decades > 2.5 ? [1] : decades > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7];
   const tickvals: number[] = [];
   for (let power = Math.floor(Math.log10(low)) - 1; power <= Math.ceil(Math.log10(high)) + 1; power++) {
     tickvals.push(...steps.map((step) => Number(`${step}e${power}`)));
   }
-  return { tickmode: 'array', tickvals, ticktext: tickvals.map((value) => formatNumber(value, 1)) };
+  const text = (value: number) =>
+    value >= 1e-3 && value < 1e9 ? String(value) : formatNumber(value, 2).replace(/\.0e/, 'e');
+  return { tickmode: 'array', tickvals, ticktext: tickvals.map(text) };
 }
 
 /** Lowest and highest of the values, gaps left out. */
@@ -103,13 +105,15 @@ export function extentOf(lists: ArrayLike<number | null>[]): [number, number] {
 
 /**
  * A plotly axis in the house style. `length` is the axis's length in pixels, for wrapping its title; `extent` the
- * lowest and highest value on it, from which a log axis takes its ticks.
+ * lowest and highest value on it, from which a log axis takes its ticks; `roomBelow` widens the lower end, too, where a
+ * value lies on it (bars begin at theirs).
  */
 export function axisLayout(
   axis: AxisOptions,
   length: number,
   where: string,
   extent?: [number, number],
+  roomBelow = false,
 ): Record<string, unknown> {
   const { title, unit, log, range } = axis;
   if (range && !(range[0] < range[1] && (!log || range[0] > 0))) {
@@ -119,10 +123,14 @@ export function axisLayout(
       'give [lowest, highest]',
     );
   }
+  // What lies at an end of the range would be drawn half: curves, their marks, the upper edge of a bar.
+  const room = range && !log ? 0.02 * (range[1] - range[0]) : 0;
+  const shown = range && [range[0] - (roomBelow && extent && extent[0] <= range[0] ? room : 0), range[1] + (extent && extent[1] >= range[1] ? room : 0)]; // prettier-ignore
   return {
     title: { text: wrapText(unit ? `${title} [${unit}]` : title, Math.floor(length / 8)), standoff: 12 },
     type: log ? 'log' : 'linear',
-    ...(range ? { range: log ? range.map(Math.log10) : range } : {}),
+    ...(shown ? { range: log ? shown.map(Math.log10) : shown } : {}),
+    exponentformat: 'e',
     automargin: true,
     showline: true,
     linecolor: '#444444',
@@ -140,6 +148,8 @@ export interface FigureOptions {
   /** Picture size in CSS pixels; default 900 wide, and as high as legend and labels need. */
   width?: number;
   height?: number;
+  /** A smaller line under the title: what bands, error bars and thin lines are. */
+  note?: string;
 }
 
 /** Longest legend line in characters; longer names are wrapped. */
@@ -148,7 +158,14 @@ export const legendWidth = 26;
 /** The layout all figures share. `names` are the legend's entries; a single one needs no legend. */
 export function baseLayout(options: FigureOptions, names: string[]): Record<string, unknown> {
   const width = options.width ?? 900;
-  const title = wrapText(options.title, Math.floor((width - 60) / 10.2));
+  const note = options.note ? wrapText(options.note, Math.floor((width - 60) / 7.4)) : '';
+  const title =
+    wrapText(options.title, Math.floor((width - 60) / 10.2)) +
+    note
+      .split('<br>')
+      .filter(Boolean)
+      .map((line) => `<br><span style="font-size:12px">${line}</span>`)
+      .join('');
   const titleLines = title.split('<br>').length;
   const legendLines = names.map((name) => wrapText(name, legendWidth).split('<br>').length);
   const legendHeight = legendLines.reduce((sum, lines) => sum + 6 + 17 * lines, 0);

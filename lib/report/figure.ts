@@ -75,7 +75,8 @@ export function figureTitle(figure: Figure, otherwise = 'untitled'): string {
   const title = (figure.layout as { title?: string | { text?: string } } | undefined)?.title;
   const text = typeof title === 'string' ? title : title?.text;
   const plain = text
-    ?.replace(/<br>/g, ' ')
+    ?.replace(/<br><span/g, '; <span')
+    .replace(/<br>/g, ' ')
     .replace(/<[^>]+>/g, '')
     .trim();
   return plain ? plain : otherwise;

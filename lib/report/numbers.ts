@@ -18,6 +18,18 @@ export function formatNumber(value: number, digits = 3): string {
   return decimals > 0 && Math.abs(Number(text)) >= 10 ** (digits - decimals) ? value.toFixed(decimals - 1) : text;
 }
 
+/**
+ * A number that somebody else published: all of its digits, and at least three significant ones, of at most three decimals
+ * (130.5, 18.89, 2.30, 0.900, 0.093).
+ */
+export function formatPublished(value: number): string {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value) || size >= 100 || size < 1e-3)
+    return size > 1e-3 && size < 1e9 ? String(value) : formatNumber(value);
+  const own = (String(value).split('.')[1] ?? '').length;
+  return value.toFixed(Math.max(own, Math.min(3, 2 - Math.floor(Math.log10(size)))));
+}
+
 /** A mean over `n` measurements; `spread` is their sample standard deviation, null when there is only one. */
 export interface MeanSpread {
   mean: number;

@@ -75,7 +75,11 @@ export function paperTable(options: PaperTableOptions): Table {
       ]),
       ...(verdicts ? [verdicts[method] ?? null] : []),
     ]),
-    digits: [undefined, ...metrics.flatMap(({ digits }) => [digits, digits]), ...(verdicts ? [undefined] : [])],
+    digits: [
+      undefined,
+      ...metrics.flatMap(({ digits }) => ['published' as const, digits]),
+      ...(verdicts ? [undefined] : []),
+    ],
     ...(caption ? { caption } : {}),
   };
 }

@@ -1,6 +1,6 @@
 /** Tables as plain values: columns, rows, a caption. What is missing is null, and every writer shows it as missing. */
 import { ArgumentError } from '../errors';
-import { formatMeanSpread, formatNumber, isMeanSpread, type MeanSpread } from './numbers';
+import { formatMeanSpread, formatNumber, formatPublished, isMeanSpread, type MeanSpread } from './numbers';
 
 /** A cell: text, a number, a mean over several runs, a yes or no, or null for "not measured". */
 export type Cell = string | number | boolean | MeanSpread | null;
@@ -9,8 +9,11 @@ export interface Table {
   columns: string[];
   rows: Cell[][];
   caption?: string;
-  /** Significant digits of the numbers in each column; default 3. Whole numbers are always shown in full. */
-  digits?: (number | undefined)[];
+  /**
+   * Significant digits of the numbers in each column; default 3. Whole numbers are always shown in full. 'published': as
+   * many as the number has (a paper's value is never rounded).
+   */
+  digits?: (number | 'published' | undefined)[];
 }
 
 /** How a missing value is written for readers. */
@@ -49,11 +52,11 @@ export function checkTable(table: Table, where = 'table'): Table {
 }
 
 /** A cell as a reader sees it. */
-function formatCell(cell: Cell, digits = 3): string {
+function formatCell(cell: Cell, digits: number | 'published' = 3): string {
   if (cell === null) return missing;
-  if (typeof cell === 'number') return formatNumber(cell, digits);
+  if (typeof cell === 'number') return digits === 'published' ? formatPublished(cell) : formatNumber(cell, digits);
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no';
-  return isMeanSpread(cell) ? formatMeanSpread(cell, digits) : cell;
+  return isMeanSpread(cell) ? formatMeanSpread(cell, digits === 'published' ? undefined : digits) : cell;
 }
 
 /** All cells as text, and for each column whether it is one of numbers (and so is set flush right). */

@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { judgeR1Claims } from '../../lib/experiments/omni-r1/claims';
 import { describedSample } from '../../lib/experiments/omni-r1/data';
 import { drawnAhead } from '../../lib/experiments/omni-r1/drawn-ahead';
-import { accuracyTable } from '../../lib/experiments/omni-r1/results';
+import { accuracyTable, gradedMeasures, syntheticTable, tokenizerTable } from '../../lib/experiments/omni-r1/results';
+import type { R1Graded } from '../../lib/experiments/omni-r1/results';
 import { IMAGE_DISTANCE } from '../../lib/experiments/omni-r1/sizes';
 import { descriptionExamples, trainR1Tokenizer } from '../../lib/experiments/omni-r1/tokens';
 import { correlation, quantiles, rankedRight } from '../../lib/eval/variation';
 import { imageTokens, layoutOf, r1Example } from '../../lib/models';
 import type { PictureCoder, R1Row } from '../../lib/models';
+import { tableToMarkdown } from '../../lib/report';
 import {
   finalAnswer,
   interleavedTrace,
@@ -185,6 +187,51 @@ describe('Omni-R1: data and tables', () => {
     assert.equal(verdicts({ results: other, rewards: { ...rewards, 'tau/3/std': 0.3 } }), 'dddddd');
     const table = accuracyTable(results, 'x');
     assert.equal(table.rows.length, 8);
+    assert.match(tableToMarkdown(table), /\| +0\.093 \|/, 'the paper is not rounded');
+  });
+
+  it('is as sure of a claim as the questions make it', () => {
+    /** Answers of which the first `right` of each task's 40 are right, and their pictures. */
+    const graded = (right: number, first = 0): R1Graded[] =>
+      UNI_TASKS.flatMap((task) =>
+        Array.from({ length: 40 }, (_, i) => {
+          const ok = (i + first) % 40 < right;
+          return { id: `${task}-${i}`, task, accuracy: ok ? 1 : 0, right: [ok] };
+        }),
+      );
+    const seedOf = (answers: Record<string, R1Graded[]>) => ({
+      results: Object.fromEntries(Object.entries(answers).map(([m, list]) => [m, gradedMeasures(list)])),
+      answers,
+    });
+    const of = (seed: Parameters<typeof judgeR1Claims>[0][number], id: string) =>
+      judgeR1Claims([seed], { draws: 200 }).find((c) => c.id === id)!;
+    const far = of(seedOf({ zero_m: graded(30), zero_plain: graded(10) }), 'OR2');
+    assert.equal(far.verdict, 'holds');
+    const [{ perSeed, low, high }] = far.conditions;
+    assert.ok(Math.abs(perSeed[0] - 0.5) < 1e-9 && low! > 0.3 && low! < 0.5 && high! > 0.5 && high! < 0.7);
+    // One question more in each task, on other questions: nothing to be sure of.
+    assert.equal(of(seedOf({ zero_m: graded(21), zero_plain: graded(20, 20) }), 'OR2').verdict, 'undecided');
+    assert.equal(of(seedOf({ zero_m: graded(10), zero_plain: graded(30) }), 'OR2').verdict, 'does not hold');
+    // Other questions than the other model's: no pairs, no interval.
+    const apart = { zero_m: graded(30), zero_plain: graded(10).map((a) => ({ ...a, id: `other ${a.id}` })) };
+    assert.equal(of(seedOf(apart), 'OR2').conditions[0].low, null);
+    // OR5 draws rollouts with their pictures.
+    const energies = [0.02, 0.05, 0.1, 0.3, 0.9];
+    const pictures = Array.from({ length: 60 }, (_, i) => ({ id: `r${i >> 1}`, energy: energies[i % 5] }));
+    const std = (tau: number) => quantiles(pictures.map((p) => 1 / (1 + p.energy / tau))).std;
+    const rewards = Object.fromEntries([0.01, 0.1, 1, 3].map((tau) => [`tau/${tau}/std`, std(tau)]));
+    const or5 = of({ results: {}, rewards, pictures }, 'OR5');
+    assert.equal(or5.verdict, 'holds');
+    assert.ok(or5.conditions[0].low! > 0 && or5.conditions[0].low! < or5.conditions[0].perSeed[0]);
+    assert.equal(or5.figures.length, 4);
+  });
+
+  it('lays out the tokenizer and the synthetic pictures in words', () => {
+    const tokenizer = tokenizerTable({ parameters: 5, rmse: 0.1, right: 0.9, 'right/LINE': 0.5 }, 't');
+    assert.deepEqual(tokenizer.rows.map((r) => r[1]), [5, 0.1, 0.9, 0.5]); // prettier-ignore
+    const synthetic = syntheticTable({ 'quality/right': 0.2, 'diversity/distinct': 0.4, 'true/distinct': 0.9 }, 't');
+    assert.deepEqual(synthetic.rows[0].slice(1), [0.2, null]);
+    assert.deepEqual(synthetic.rows[2].slice(1), [0.4, 0.9]);
   });
 
   it('measures scores against a yes or no', () => {

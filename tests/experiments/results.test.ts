@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { EvaluatedSample } from '../../lib/eval';
 import {
+  ablationStudy,
   CLAIM_RULE,
   categoryBreakdown,
   differencesFrom,
@@ -30,7 +31,7 @@ import { decide } from '../../lib/experiments/omniagent/decide';
 import { figuresOf, joinResults } from '../../lib/experiments/omniagent/results';
 import { withEpochs, withShare } from '../../lib/experiments/omniagent/variants';
 import { Random } from '../../lib/nn';
-import { checkTable, saveClaims, svgToPng, tableToMarkdown } from '../../lib/report';
+import { checkTable, saveClaims, saveTable, svgToPng, tableToMarkdown } from '../../lib/report';
 import { renderSvg } from '../../lib/report/render-figure';
 import { CATEGORIES } from '../../lib/world';
 
@@ -183,7 +184,11 @@ describe('results of the evaluation', () => {
     assert.equal(one.rows.length, 7);
     assert.deepEqual(one.rows.map((r) => r.at(-1)), ['the baseline', ...new Array<string>(6).fill('holds')]); // prettier-ignore
     assert.equal(two.rows.find((r) => r[0] === 'ACI')![3], 'DPO, MM-DPO');
-    assert.equal(two.rows.find((r) => r[0] === 'CMTS')![5], true);
+    assert.equal(two.rows.find((r) => r[0] === 'CMTS')![5], 'yes');
+    // All methods have the same answers here: a tie with Online GRPO, the paper's best, decides nothing.
+    assert.equal(two.rows.find((r) => r[0] === 'TDI')![5], 'undecided: a tie');
+    assert.match(tableToMarkdown(one), /130\.5 .*195\.5 /, 'the paper is not rounded');
+    assert.match(tableToMarkdown(rkp), /18\.89 /);
     assert.equal(third.rows.length, 6);
     assert.deepEqual(rkp.rows.filter((r) => r[5]).map((r) => r[0]), ['SimPO', 'MM-DPO']); // prettier-ignore
     // Nothing was decoded here.
@@ -207,6 +212,19 @@ describe('results of the evaluation', () => {
     }
   });
 
+  it('a method that diverged is left out, and its verdict open', () => {
+    const lost = paperLike([0, 1]);
+    for (const s of lost.seeds.grpo!) Object.assign(s.metrics, { ppl: Infinity, drift: NaN, rkp: NaN });
+    const row = table1(lost).rows.find((r) => r[0] === 'GRPO')!;
+    assert.deepEqual([row[2], row.at(-1)], [null, 'undecided']);
+    const names = (paretoPlot(lost, 'test').layout as { annotations: { text: string }[] }).annotations.map(
+      (a) => a.text,
+    );
+    assert.ok(names.includes('GRPO++') && !names.includes('GRPO'));
+    const stages = [{ name: 'stage 0', metrics: { ppl: 1e6, genPpl: NaN } }];
+    assert.deepEqual((ablationStudy(stages, 'test').data[1] as { y: unknown[] }).y, [null]);
+  });
+
   it('claims.json and index.html: one part a paper, and other papers stay', async () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'claims-'));
     try {
@@ -214,13 +232,30 @@ describe('results of the evaluation', () => {
       const set = { title: 'OmniAgent', profile: 'test', seeds: 3, note: 'a < b', rule: CLAIM_RULE, claims };
       await saveClaims(dir, 'omniR1', { ...set, title: 'Omni-R1', claims: [{ ...claims[0], id: 'OR1', verdict: 'does not hold' }] }); // prettier-ignore
       writeFileSync(path.join(dir, 'radar_chart.svg'), '<svg/>');
+      writeFileSync(path.join(dir, 'radar_chart.json'), JSON.stringify(radarChart(three, 'test')));
+      await saveTable(path.join(dir, 'tables'), 'table1', table1(three, 'Table 1, <test>'));
+      await saveTable(path.join(dir, 'tables'), 'broken', table2(three, 'not readable'));
+      writeFileSync(path.join(dir, 'tables', 'broken.json'), '{');
       const { json, html } = await saveClaims(dir, 'omniagent', set);
       const stored = JSON.parse(readFileSync(json, 'utf8')) as Record<string, typeof set>;
       assert.deepEqual(Object.keys(stored), ['omniR1', 'omniagent']);
       assert.deepEqual(stored.omniagent.claims.map((c) => c.verdict), claims.map((c) => c.verdict)); // prettier-ignore
       const page = readFileSync(html, 'utf8');
-      for (const text of ['OA6', 'OR1', 'a &lt; b', 'radar_chart.svg', 'does not hold'])
+      for (const text of [
+        'OA6',
+        'OR1',
+        'a &lt; b',
+        'radar_chart.svg',
+        'does not hold',
+        'The five indices by method (test',
+        'Table 1, &lt;test&gt;',
+        '>130.5<',
+        'tables/broken.md',
+      ])
+        // prettier-ignore
         assert.ok(page.includes(text), text);
+      assert.ok(!page.includes('not readable'));
+      assert.ok(page.indexOf('"#OA1"') < page.indexOf('"#OR1"'));
       writeFileSync(json, '[]');
       await assert.rejects(saveClaims(dir, 'omniagent', set), /claims by paper/);
     } finally {

@@ -86,7 +86,8 @@ describe('report on the reward-based methods', () => {
     assert.ok(Math.abs((tables[2].rows[0].at(-1) as number) - 5e-6) < 1e-12);
     const [up, mixed] = seedCurves(runs, 'kl');
     assert.deepEqual(up.x, [1, 2, 3, 4]);
-    assert.ok(Math.abs(up.y[0]! - 0.51) < 1e-9 && up.lower && !mixed.lower);
+    assert.ok(Math.abs(up.y[0]! - 0.51) < 1e-9 && !mixed.lower);
+    assert.deepEqual([up.lower![0], up.upper![0]], [0.01, 1.01], 'from the lowest to the highest seed');
   });
 
   it('the largest gap of all seeds is shown as it is, for a logarithmic axis', () => {

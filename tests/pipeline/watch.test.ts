@@ -70,7 +70,7 @@ describe('pipeline: watch', function () {
   let events: RunEvent[] = [];
   const charts: WatchOptions['charts'] = [
     { title: 'Loss', curves: ['loss', 'absent'], y: { title: 'loss', log: true } },
-    { title: 'Scores', curves: ['eval/*'], y: { title: 'share', range: [0, 1] } },
+    { title: 'Scores', curves: ['eval/*'], names: { 'eval/colour': 'colour' }, y: { title: 'share', range: [0, 1] } },
   ];
   const look = (options: WatchOptions = {}) =>
     watch('toy/painted', { profile: 'smoke', charts, onProgress: (e) => void events.push(e), ...options });
@@ -91,7 +91,7 @@ describe('pipeline: watch', function () {
     assert.deepEqual(Loss.map((c) => c.name), ['loss']); // prettier-ignore
     assert.deepEqual(Loss[0].x, steps(1, STEPS));
     assert.deepEqual(Loss[0].y, steps(1, STEPS).map((s) => 1 / s)); // prettier-ignore
-    assert.deepEqual(Scores.map((c) => [c.name, c.x.length]), [['eval/shape', STEPS], ['eval/colour', 4]]); // prettier-ignore
+    assert.deepEqual(Scores.map((c) => [c.name, c.x.length]), [['eval/shape', STEPS], ['colour', 4]]); // prettier-ignore
     const gallery = shown.findLast(({ data }) => String(data['text/plain']).includes('samples during training'))!;
     assert.deepEqual(
       [...String(gallery.data['text/html']).matchAll(/step \d+|grey \d+/g)]

@@ -141,7 +141,8 @@ describe('display', function () {
     assert.equal(data['text/plain'], 'figure "Perplexity" (2 traces)');
     assert.match(String(data['image/svg+xml']), /^<svg/);
     assert.equal(pngSize(Buffer.from(String(data['image/png']), 'base64')).width, 900);
-    assert.equal((data['application/vnd.plotly.v1+json'] as { data: unknown[] }).data.length, 2);
+    const traces = (data['application/vnd.plotly.v1+json'] as { data: { type: string }[] }).data;
+    assert.deepEqual(traces.map((t) => t.type), ['bar', 'bar', 'scatter'], 'two groups, and their labels'); // prettier-ignore
   });
 
   it('says in a terminal where the figure was saved', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   barFigure,
+  type Figure,
   heatmapFigure,
   lineFigure,
   paretoFront,
@@ -48,13 +49,54 @@ describe('figure helpers', () => {
     assert.equal(wrapText('a<b & c', 20), 'a&lt;b &amp; c');
   });
 
-  it('labels log axes at 1, 2, 5 over two decades and at powers over more', () => {
+  it('labels log axes at powers over many decades, at 1, 2, 5 over two, more closely over one', () => {
     const ticks = (y: number[]) =>
       (line([{ name: 'a', y }], { y: { title: 'y', log: true } }).layout as { yaxis: { ticktext?: string[] } }).yaxis
         .ticktext;
     assert.ok(ticks([1, 90])!.join(' ').includes('1 2 5 10 20 50 100'));
     assert.ok(ticks([1, 9000])!.join(' ').includes('1 10 100 1000'));
-    assert.equal(ticks([1, 5]), undefined);
+    assert.ok(ticks([2e-5, 9e-5])!.join(' ').includes('1e-5 1.5e-5 2e-5 3e-5'));
+    assert.ok(ticks([0.2, 0.9])!.join(' ').includes('0.1 0.15 0.2 0.3 0.4 0.5 0.7 1'));
+    assert.equal(ticks([1, 3]), undefined);
+  });
+
+  it('leaves room where a value lies at the end of a range, and says what thin lines and bands are', () => {
+    const range = { y: { title: 'y', range: [0, 1] as [number, number] } };
+    const yRange = (y: number[], more = {}) =>
+      (line([{ name: 'a', y, ...more }], range).layout as { yaxis: { range: number[] } }).yaxis.range;
+    assert.deepEqual(yRange([0.2, 0.9]), [0, 1]);
+    assert.deepEqual(yRange([0, 1]), [-0.02, 1.02]);
+    assert.deepEqual(yRange([0.5, 0.5], { lower: [0.4, 0.4], upper: [0.6, 1] }), [0, 1.02]);
+    const bars = barFigure({ title: 't', categories: ['a'], groups: [{ name: 'g', values: [1] }], ...range });
+    assert.deepEqual((bars.layout as { yaxis: { range: number[] } }).yaxis.range, [0, 1.02], 'bars begin at 0');
+    const title = (figure: Figure) => (figure.layout as { title: { text: string } }).title.text;
+    const band = { name: 'a', y: [1], lower: [0], upper: [2] };
+    assert.match(title(line([band], { smoothing: 0.5, band: 'two seeds' })), /moving average.*0\.5.*band: two seeds/);
+    assert.equal(title(line([{ name: 'a', y: [1] }], { band: 'two seeds' })), 't');
+  });
+
+  it('labels bars above their error bars, the paper in full, and a 0 that cannot be seen', () => {
+    const labels = (options: object) => {
+      const figure = barFigure({ title: 't', categories: ['a', 'b'], groups: [], y: { title: 'y' }, ...options });
+      return figure.data.at(-1) as { text?: string[]; x: number[]; y: number[] };
+    };
+    const groups = [
+      { name: 'paper', values: [130.5, null], published: true },
+      { name: 'ours', values: [2, 0], errors: [0.5, null] },
+    ];
+    const { text, x, y } = labels({ groups });
+    assert.deepEqual(text, ['130.5', 'n/a', '2', '0']);
+    assert.deepEqual(y, [130.5, 0, 2.5, 0]);
+    assert.deepEqual(x, [-0.1875, 0.8125, 0.1875, 1.1875]);
+    const many = Array.from({ length: 10 }, (_, i) => ({ name: `g${i}`, values: [i, 1] }));
+    assert.deepEqual(labels({ groups: many }).text, ['0']);
+    assert.deepEqual(labels({ groups: many, valueLabels: false }).text, undefined);
+    const marked = labels({ groups, marks: { name: 'm', values: [[1, null], [2, 3]] }, valueLabels: false }); // prettier-ignore
+    assert.deepEqual(marked.text, ['n/a']);
+    assert.throws(
+      () => labels({ groups, marks: { name: 'm', values: [[1]] } }),
+      /expected 2 values in marks of group 0/,
+    );
   });
 
   it('keeps labels inside and off each other', () => {

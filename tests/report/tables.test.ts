@@ -8,6 +8,7 @@ import {
   checkTable,
   formatMeanSpread,
   formatNumber,
+  formatPublished,
   fromDataFrame,
   meanSpread,
   paperTable,
@@ -49,6 +50,23 @@ describe('numbers', () => {
     ];
     for (const [value, text] of cases) assert.equal(formatNumber(value), text);
     assert.equal(formatNumber(0.93123, 2), '0.93');
+  });
+
+  it('of a paper keep every digit', () => {
+    const cases: [number, string][] = [
+      [8048, '8048'],
+      [130.5, '130.5'],
+      [18.89, '18.89'],
+      [4, '4.00'],
+      [2.3, '2.30'],
+      [79.4, '79.4'],
+      [0.9, '0.900'],
+      [0.0925, '0.0925'],
+      [0.055, '0.055'],
+      [0, '0'],
+      [-0.5, '-0.500'],
+    ];
+    for (const [value, text] of cases) assert.equal(formatPublished(value), text);
   });
 
   it('mean and spread', () => {

@@ -1,11 +1,14 @@
 /** The runs behind Omni-R1's tables, and the tables: 2, 4, intermediate pictures, tau, variation, Zero against the supervised model. */
+import path from 'node:path';
+import { z } from 'zod';
+import { readAllJsonl } from '../../io/jsonl';
 import { paperTable } from '../../report/paper-table';
 import type { Table } from '../../report/table';
 import type { RunRequest } from '../../pipeline/requests';
 import { run } from '../../pipeline/run';
 import type { RunOptions } from '../../pipeline/run';
 import type { Run } from '../../pipeline/run-result';
-import { ACTIONS, UNI_TASKS } from '../../world/omni-r1';
+import { ACTIONS, BENCH_COUNTS, UNI_TASKS } from '../../world/omni-r1';
 import type { UniTask } from '../../world/omni-r1';
 import { paperR1, R1_MODELS } from '../paper/omni-r1';
 import type { R1Model } from '../paper/omni-r1';
@@ -62,6 +65,41 @@ export async function collectR1(models: readonly R1Model[], options: R1Options =
   return results;
 }
 
+const gradedSchema = z.looseObject({
+  id: z.string(),
+  task: z.enum(UNI_TASKS),
+  accuracy: z.number(),
+  right: z.array(z.boolean()),
+});
+/** An answer to the benchmark as it was graded: the answer (0 or 1), and each of its intermediate pictures. */
+export type R1Graded = z.infer<typeof gradedSchema>;
+
+/** A model's answers to the benchmark, in its order. */
+export async function r1Answers(model: R1Model, options: R1Options = {}): Promise<R1Graded[]> {
+  const { prefix } = SOURCES[model];
+  const { dir } = await r1Run(model, options);
+  return readAllJsonl(
+    path.join(dir, prefix ? `answers-${prefix.replace('/', '')}.jsonl` : 'answers.jsonl'),
+    gradedSchema,
+  );
+}
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** The measures that claims speak of, of any answers: accuracy by task, their average weighted as in the paper, right pictures. */
+export function gradedMeasures(answers: readonly R1Graded[]): R1Measures {
+  const tasks = UNI_TASKS.flatMap((task): [UniTask, number][] => {
+    const list = answers.filter((a) => a.task === task);
+    return list.length ? [[task, mean(list.map((a) => a.accuracy))]] : [];
+  });
+  const weight = tasks.reduce((sum, [task]) => sum + BENCH_COUNTS[task], 0);
+  return {
+    ...Object.fromEntries(tasks.map(([task, value]) => [`accuracy/${task}`, value])),
+    accuracy: tasks.reduce((sum, [task, value]) => sum + value * BENCH_COUNTS[task], 0) / weight,
+    right: mean(answers.flatMap((a) => a.right.map(Number))),
+  };
+}
+
 /** Accuracy on a task, or the benchmark's weighted average. */
 export const accuracyOf = (m: R1Measures | undefined, metric: UniTask | 'average'): number | null =>
   m?.[metric === 'average' ? 'accuracy' : `accuracy/${metric}`] ?? null;
@@ -90,7 +128,14 @@ export function pictureTable(results: R1Results, caption: string): Table {
   const models = Object.keys(results) as R1Model[];
   return {
     caption,
-    columns: ['Model', ...ACTIONS, 'all', 'format', 'well-formed actions', 'images an answer'],
+    columns: [
+      'Model',
+      ...ACTIONS.map((a) => `${a} right`),
+      'all right',
+      'format',
+      'well-formed actions',
+      'images an answer',
+    ],
     rows: models.map((m) => [
       R1_MODELS[m],
       ...[...ACTIONS.map((a) => `right/${a}`), 'right', 'format', 'well_formed', 'images'].map(
@@ -100,12 +145,60 @@ export function pictureTable(results: R1Results, caption: string): Table {
   };
 }
 
-/** The perception reward's distribution for each tau; `low` and `high` are the shares below 0.05 and above 0.95. */
+/** What the image tokenizer does to held-out pictures, in words. */
+export function tokenizerTable(measures: R1Measures, caption: string): Table {
+  const rows: [name: string, key: string][] = [
+    ['parameters', 'parameters'],
+    ['error of pixels (root mean square; 0 to 1)', 'rmse'],
+    ['the same at the start of the training', 'start/rmse'],
+    ['codes used', 'codes_used'],
+    ['perplexity of codes', 'code_perplexity'],
+    ['intermediate pictures still right', 'right'],
+    ...ACTIONS.map((action): [string, string] => [`${action} still right`, `right/${action}`]),
+  ];
+  return {
+    caption,
+    columns: ['Measure', 'Value'],
+    rows: rows.flatMap(([name, key]) => (measures[key] === undefined ? [] : [[name, measures[key]]])),
+  };
+}
+
+/** Zero's synthetic pictures beside the true ones of the same steps. */
+export function syntheticTable(measures: R1Measures, caption: string): Table {
+  const value = (key: string): number | null => measures[key] ?? null;
+  return {
+    caption,
+    columns: ['Measure', 'Synthetic', 'True'],
+    rows: [
+      ['functionally right', value('quality/right'), null],
+      ['error of pixels against the true picture (root mean square; 0 to 1)', value('quality/rmse'), null],
+      ...(
+        [
+          ['share of different pictures', 'distinct'],
+          ['codes used', 'codes_used'],
+          ['share of tokens that differ between pictures of one text', 'same_text_difference'],
+          ['two-dimensional total variation', 'variation'],
+        ] as const
+      ).map(([name, key]) => [name, value(`diversity/${key}`), value(`true/${key}`)]),
+    ],
+  };
+}
+
+/** The perception reward's distribution over pictures for each tau. */
 export function tauTable(measures: R1Measures, caption: string): Table {
   const names = ['mean', 'std', 'p10', 'p50', 'p90', 'low', 'high'];
   return {
     caption,
-    columns: ['tau', ...names],
+    columns: [
+      'tau',
+      'mean',
+      's.d.',
+      '10th percentile',
+      'median',
+      '90th percentile',
+      'share below 0.05',
+      'share above 0.95',
+    ],
     rows: TAUS.map((tau) => [String(tau), ...names.map((n) => measures[`tau/${tau}/${n}`] ?? null)]),
   };
 }

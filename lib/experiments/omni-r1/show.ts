@@ -80,6 +80,7 @@ export async function rolloutGallery(run: Run, model: string, count = 3): Promis
 }
 
 const scoreSchema = z.looseObject({
+  id: z.string(),
   kind: z.string(),
   action: z.string(),
   energy: z.number(),

@@ -44,7 +44,7 @@ export function rlComparison(results: Results, profile: string): Figure {
     title: `Perplexity on the 300 samples (${profile}${seedNote(results)})`,
     categories: methods.map((m) => METHODS[m].label),
     groups: [
-      { name: 'paper', values: methods.map((m) => paperTable1[m].ppl) },
+      { name: 'paper', values: methods.map((m) => paperTable1[m].ppl), published: true },
       {
         name: 'ours',
         values: methods.map((m) => meanOf(results, m, 'ppl')),
@@ -52,18 +52,21 @@ export function rlComparison(results: Results, profile: string): Figure {
       },
     ],
     y: perplexityAxis([...methods.map((m) => paperTable1[m].ppl), ...own.flat()]),
+    valueLabels: true,
   });
 }
 
-/** `radar_chart`: the five indices of each method. */
+/** `radar_chart`: the five indices of each method, from 0; where all are high, from the tenth below them, which the figure says. */
 export function radarChart(results: Results, profile: string): Figure {
   const complete = methodsIn(results).filter((m) => INDICES.every((i) => meanOf(results, m, i) !== null));
+  const lowest = Math.min(1, ...complete.flatMap((m) => INDICES.map((i) => meanOf(results, m, i)!)));
+  const from = lowest < 0.8 ? 0 : Math.floor(10 * (lowest - 0.01)) / 10;
   return radarFigure({
-    title: `The five indices by method (${profile})`,
+    title: `The five indices by method (${profile}${seedNote(results).replace(' ± s.d.', '')})`,
     axes: INDICES.map((i) => i.toUpperCase()),
     series: complete.map((m) => ({ name: METHODS[m].label, values: INDICES.map((i) => meanOf(results, m, i)!) })),
-    range: [0, 1],
-    unit: 'index, 0 to 1',
+    range: [from, 1],
+    unit: 'index',
   });
 }
 
@@ -78,7 +81,7 @@ export function novelIndicesComparison(results: Results, profile: string): Figur
       values: names.map((n) => meanOf(results, m, n)),
       ...errorsOf(results, m, names),
     })),
-    y: { title: 'index', range: [0, 1.05] },
+    y: { title: 'index, 0 to 1', range: [0, 1.05] },
     width: 1100,
   });
 }
@@ -89,7 +92,13 @@ export function categoryBreakdown(results: Results, profile: string): Figure {
   const names = categories.map((c) => `ppl/${c}`);
   const groups = methodsIn(results).flatMap((m): BarGroup[] => [
     ...(categories.some((c) => paperTable3[c]?.[m] !== undefined)
-      ? [{ name: `${METHODS[m].label}, paper`, values: categories.map((c) => paperTable3[c]?.[m] ?? null) }]
+      ? [
+          {
+            name: `${METHODS[m].label}, paper`,
+            values: categories.map((c) => paperTable3[c]?.[m] ?? null),
+            published: true,
+          },
+        ]
       : []),
     {
       name: `${METHODS[m].label}, ours`,
@@ -109,7 +118,9 @@ export function categoryBreakdown(results: Results, profile: string): Figure {
 
 /** `pareto`: reward gained against drift, with the front. */
 export function paretoPlot(results: Results, profile: string): Figure {
-  const methods = methodsIn(results).filter((m) => m !== 'sft' && meanOf(results, m, 'rkp') !== null);
+  const methods = methodsIn(results).filter(
+    (m) => m !== 'sft' && meanOf(results, m, 'drift') !== null && meanOf(results, m, 'rewardGain') !== null,
+  );
   const families = { preference: 'learns from pairs', reward: 'learns from rewards', supervised: 'supervised' };
   return scatterFigure({
     title: `Reward gained against divergence (${profile}${seedNote(results)})`,
@@ -148,7 +159,7 @@ export function epochComparison(
   profile: string,
 ): Figure {
   return barFigure({
-    title: `Perplexity after one epoch and after three (${profile})`,
+    title: `Perplexity after one epoch and after three (${profile}, one seed)`,
     categories: labels,
     groups,
     y: perplexityAxis(groups.flatMap((g) => g.values)),
@@ -159,9 +170,9 @@ export function epochComparison(
 export function trainingCurves(series: readonly (LineSeries | null)[], profile: string): Figure {
   const shown = series.filter((s): s is LineSeries => s !== null);
   return lineFigure({
-    title: `Training losses (${profile})`,
+    title: `Training losses (${profile}, the first seed)`,
     x: { title: 'part of the run', unit: '%' },
-    y: { title: 'loss', log: true },
+    y: { title: 'loss', unit: 'nats', log: true },
     series: shown.map((s) => ({ ...s, y: Array.from(s.y, (v) => (v !== null && v > 0 ? v : null)) })),
     smoothing: 0.9,
   });
@@ -173,11 +184,13 @@ export function ablationStudy(
   profile: string,
 ): Figure {
   const pools = { ppl: 'overall', genPpl: 'generation', toolPpl: 'tools', planPpl: 'plans' };
+  const valueOf = (metrics: Readonly<Record<string, number>>, key: string): number | null =>
+    Number.isFinite(metrics[key]) ? metrics[key] : null;
   return barFigure({
     title: `Perplexity after each stage (${profile})`,
     categories: stages.map((s) => s.name),
-    groups: Object.entries(pools).map(([key, name]) => ({ name, values: stages.map((s) => s.metrics[key] ?? null) })),
-    y: perplexityAxis(stages.flatMap((s) => Object.keys(pools).map((key) => s.metrics[key] ?? null))),
+    groups: Object.entries(pools).map(([key, name]) => ({ name, values: stages.map((s) => valueOf(s.metrics, key)) })),
+    y: perplexityAxis(stages.flatMap((s) => Object.keys(pools).map((key) => valueOf(s.metrics, key)))),
     width: 1100,
     valueLabels: false,
   });

@@ -19,8 +19,8 @@ function column(run: Run, name: string): { step: number; value: number }[] {
 }
 
 /**
- * One curve a method: means over the seeds at each step, with a band of one standard deviation where there are several; or the
- * `largest` value of all seeds.
+ * One curve a method: means over the seeds at each step, with a band from the lowest to the highest seed where there are several (which
+ * never leaves the values that there can be, as a standard deviation does); or the `largest` value of all seeds.
  */
 export function seedCurves(runs: RlRuns, metric: string, show: 'mean' | 'largest' = 'mean'): LineSeries[] {
   return Object.entries(runs).map(([name, seeds]) => {
@@ -28,13 +28,12 @@ export function seedCurves(runs: RlRuns, metric: string, show: 'mean' | 'largest
     const x = [...columns[0].keys()].filter((step) => columns.every((c) => c.has(step)));
     const values = x.map((step) => columns.map((c) => c.get(step)!));
     if (show === 'largest') return { name, x, y: values.map((v) => Math.max(...v)) };
-    const at = values.map((v) => meanSpread(v));
     const band = seeds.length > 1;
     return {
       name,
       x,
-      y: at.map((m) => m.mean),
-      ...(band ? { lower: at.map((m) => m.mean - m.spread!), upper: at.map((m) => m.mean + m.spread!) } : {}),
+      y: values.map(mean),
+      ...(band ? { lower: values.map((v) => Math.min(...v)), upper: values.map((v) => Math.max(...v)) } : {}),
     };
   });
 }

@@ -49,10 +49,12 @@ export function table1(results: Results, caption?: string): Table {
         label(m),
         m === 'sft'
           ? 'the baseline'
-          : directionVerdict({
-              paper: { method: paperTable1[m].ppl, baseline: paperTable1.sft.ppl },
-              ours: { method: valuesOf(results, m, 'ppl'), baseline: sft },
-            }),
+          : !valuesOf(results, m, 'ppl').length
+            ? 'undecided'
+            : directionVerdict({
+                paper: { method: paperTable1[m].ppl, baseline: paperTable1.sft.ppl },
+                ours: { method: valuesOf(results, m, 'ppl'), baseline: sft },
+              }),
       ]),
     ),
   });
@@ -79,6 +81,12 @@ export function generationTable(results: Results, caption?: string): Table {
   };
 }
 
+/** Heads for the figures of differences. */
+const FIGURES: Record<string, string> = {
+  ...Object.fromEntries(TABLE1_METRICS.map(({ key, name }) => [key, name])),
+  reward: 'Reward',
+};
+
 /** Differences between methods with their 95 % intervals, one row a pair and figure. */
 export function differenceTable(differences: readonly Difference[], caption?: string): Table {
   return {
@@ -87,7 +95,7 @@ export function differenceTable(differences: readonly Difference[], caption?: st
     rows: differences.map(({ method, baseline, name, value, low, high }) => [
       label(method),
       label(baseline),
-      name,
+      FIGURES[name] ?? name,
       value,
       low,
       high,
@@ -96,12 +104,16 @@ export function differenceTable(differences: readonly Difference[], caption?: st
   };
 }
 
-/** Table 2: the best of each index. Methods whose means differ by less than half of the last printed digit share the place. */
+/**
+ * Table 2: the best of each index. Methods whose means differ by less than half of the last printed digit share the place; where one of the
+ * paper's best shares it with others, that decides nothing.
+ */
 export function table2(results: Results, caption?: string): Table {
   const methods = methodsIn(results);
   return {
     caption,
     columns: ['Index', 'Best in the paper', 'Score in the paper', 'Best of ours', 'Our score', 'Same best'],
+    digits: [undefined, undefined, 'published'],
     rows: INDICES.map((index) => {
       const paper = paperTable2[index];
       const means = methods.flatMap((m) => {
@@ -116,10 +128,16 @@ export function table2(results: Results, caption?: string): Table {
         paper.score,
         best.length ? best.map(label).join(', ') : null,
         best.length ? seedCell(results, best[0], index) : null,
-        best.length ? best.some((m) => paper.best.includes(m)) : null,
+        sameBest(best, paper.best),
       ];
     }),
   };
+}
+
+function sameBest(ours: readonly Method[], paper: readonly Method[]): string | null {
+  if (!ours.length) return null;
+  if (ours.every((m) => paper.includes(m))) return 'yes';
+  return ours.some((m) => paper.includes(m)) ? 'undecided: a tie' : 'no';
 }
 
 /** All five indices of each method, and the parts of HRS. */
@@ -143,6 +161,7 @@ export function table3(results: Results, caption?: string): Table {
   return {
     caption,
     columns: ['Category', ...methods.flatMap((m) => [`${label(m)} paper`, `${label(m)} ours`])],
+    digits: [undefined, ...methods.flatMap(() => ['published' as const, undefined])],
     rows: [...CATEGORIES]
       .sort()
       .map((category) => [
@@ -176,6 +195,7 @@ export function rkpTable(results: Results, caption?: string): Table {
       'Not dominated, paper',
       'Not dominated, ours',
     ],
+    digits: [undefined, 'published'],
     rows: methods.map((m) => [
       label(m),
       paperRkp[m] ?? null,

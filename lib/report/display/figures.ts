@@ -10,7 +10,8 @@ import { notebook, show, type Bundle } from './hook';
 
 /** The output of a notebook for a figure; `note` is added to its text. */
 export function figureBundle(figure: Figure, picture?: { svg: string; png?: Uint8Array }, note = ''): Bundle {
-  const count = figure.data.length;
+  // Bands, thin lines and labels, which no legend names, are not counted.
+  const count = figure.data.filter((trace) => (trace as { hoverinfo?: string }).hoverinfo !== 'skip').length;
   return {
     'application/vnd.plotly.v1+json': plainFigure(figure, 'showFigure'),
     ...(picture ? { 'image/svg+xml': picture.svg } : {}),

@@ -35,6 +35,8 @@ export interface LineFigureOptions extends FigureOptions {
   /** Weight of the past in an exponential moving average, in [0, 1); 0 (default) draws the values as they are. The raw
    * values stay visible as a thin line behind. */
   smoothing?: number;
+  /** What the bands are, for the line under the title: "lowest to highest of 3 seeds". */
+  band?: string;
 }
 
 const where = 'lineFigure';
@@ -110,14 +112,20 @@ export function lineFigure(options: LineFigureOptions): Figure {
       marker: { color, symbol: marker, size: 7, maxdisplayed: 12 },
     });
   });
-  const layout = baseLayout(options, series.map((s) => s.name)); // prettier-ignore
+  const note = [
+    ...(options.note ? [options.note] : []),
+    ...(smoothing > 0 ? [`thick: moving average (weight of the past ${smoothing}); thin: as measured`] : []),
+    ...(options.band && series.some((s) => s.lower) ? [`band: ${options.band}`] : []),
+  ].join('; ');
+  const layout = baseLayout({ ...options, note }, series.map((s) => s.name)); // prettier-ignore
+  const drawn = series.flatMap((s) => [s.y, ...(s.lower && s.upper ? [s.lower, s.upper] : [])]);
   const [width, height] = [layout.width as number, layout.height as number];
   return {
     data: [...background, ...curves],
     layout: {
       ...layout,
       xaxis: axisLayout(options.x, width - 160, where, extentOf(series.flatMap((s) => (s.x ? [s.x] : [])))),
-      yaxis: axisLayout(options.y, height - 140, where, extentOf(series.map((s) => s.y))),
+      yaxis: axisLayout(options.y, height - 140, where, extentOf(drawn), true),
     },
   };
 }

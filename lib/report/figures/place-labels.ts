@@ -16,6 +16,8 @@ const overlap = (a: Rectangle, b: Rectangle) =>
 
 const area = (a: Rectangle) => (a.right - a.left) * (a.bottom - a.top);
 
+const cap = (x: number, y: number): Rectangle => ({ left: x - 7, right: x + 7, top: y - 7, bottom: y + 7 });
+
 /** Greedy, in the order given. Positions, half lengths of error bars and `size` in pixels, y downwards; letters are taken as 7.6 x 15 pixels. */
 export function placeLabels(
   points: { text: string; x: number; y: number; xError?: number; yError?: number }[],
@@ -25,6 +27,9 @@ export function placeLabels(
   const bars = points.flatMap(({ x, y, xError = 0, yError = 0 }) => [
     { left: x - xError, right: x + xError, top: y - 2, bottom: y + 2 },
     { left: x - 2, right: x + 2, top: y - yError, bottom: y + yError },
+    // The ends of error bars: a label on one hides how long the bar is.
+    ...(xError > 0 ? [-1, 1].map((s) => cap(x + s * xError, y)) : []),
+    ...(yError > 0 ? [-1, 1].map((s) => cap(x, y + s * yError)) : []),
   ]);
   const placed: Rectangle[] = [];
   const inside = { left: 0, top: 0, right: size.width, bottom: size.height };

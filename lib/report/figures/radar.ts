@@ -11,6 +11,7 @@ import {
   wrapText,
   type FigureOptions,
 } from '../figure-style';
+import { formatNumber } from '../numbers';
 
 export interface RadarFigureOptions extends FigureOptions {
   /** Names of the indices, three or more. */
@@ -18,7 +19,7 @@ export interface RadarFigureOptions extends FigureOptions {
   series: { name: string; values: number[] }[];
   /** Scale of all axes; default from 0 to the highest value. */
   range?: [number, number];
-  /** Unit of the scale, written under the title. */
+  /** What the scale is, written under the title with where it begins and ends. */
   unit?: string;
 }
 
@@ -60,8 +61,10 @@ export function radarFigure(options: RadarFigureOptions): Figure {
       fillcolor: withAlpha(color, series.length <= 3 ? 0.12 : 0),
     };
   });
-  const title = options.unit ? `${options.title} [${options.unit}]` : options.title;
-  const layout = baseLayout({ ...options, title }, series.map((s) => s.name)); // prettier-ignore
+  const [from, to] = range.map((end) => formatNumber(end));
+  const scale = `${options.unit ?? 'scale'}: ${from} at the centre, ${to} at the rim`;
+  const note = options.note ? `${scale}; ${options.note}` : scale;
+  const layout = baseLayout({ ...options, note }, series.map((s) => s.name)); // prettier-ignore
   const angle = 90 - 180 / axes.length;
   const labelLines = Math.max(...theta.map((label) => label.split('<br>').length));
   return {

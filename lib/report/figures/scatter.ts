@@ -55,6 +55,17 @@ function roomyRange(values: number[], errors: number[], log: boolean, share: num
   return log ? [10 ** (low - room), 10 ** (high + room)] : [low - room, high + room];
 }
 
+/** How an annotation stands on that side of its point, 9 pixels off. */
+function besidePoint(position: string): { xanchor: string; yanchor: string; xshift: number; yshift: number } {
+  const [vertical, horizontal] = position.split(' ');
+  return {
+    xanchor: { left: 'right', right: 'left', center: 'center' }[horizontal]!,
+    yanchor: { top: 'bottom', bottom: 'top', middle: 'middle' }[vertical]!,
+    xshift: { left: -9, right: 9, center: 0 }[horizontal]!,
+    yshift: { top: 8, bottom: -8, middle: 0 }[vertical]!,
+  };
+}
+
 /** A scatter chart. @throws ArgumentError for non-finite values, values not above 0 on a log axis, repeated names. */
 export function scatterFigure(options: ScatterFigureOptions): Figure {
   const { points, front } = options;
@@ -101,10 +112,7 @@ export function scatterFigure(options: ScatterFigureOptions): Figure {
       y: mine.map((k) => points[k].y),
       error_x: errors('xError'),
       error_y: errors('yError'),
-      mode: options.pointLabels === false ? 'markers' : 'markers+text',
-      text: mine.map((k) => wrapText(points[k].name, 200)),
-      textposition: mine.map((k) => positions[k]),
-      textfont: { size: 12 },
+      mode: 'markers',
       cliponaxis: false,
       marker: { color, symbol: marker, size: 11, line: { color: '#222222', width: 0.8 } },
     };
@@ -124,12 +132,27 @@ export function scatterFigure(options: ScatterFigureOptions): Figure {
       marker: { color: '#555555', symbol: 'circle-open', size: 20, line: { color: '#555555', width: 1.5 } },
     });
   }
+  // Labels on a white ground, so that an error bar behind one does not strike it out.
+  const annotations =
+    options.pointLabels === false
+      ? []
+      : points.map(({ name, x, y }, k) => ({
+          text: wrapText(name, 200),
+          x: options.x.log ? Math.log10(x) : x,
+          y: options.y.log ? Math.log10(y) : y,
+          showarrow: false,
+          font: { size: 12 },
+          bgcolor: 'rgba(255,255,255,0.8)',
+          borderpad: 0,
+          ...besidePoint(positions[k]),
+        }));
   const arrow = (way?: 'higher' | 'lower') => (way ? ` (${way} is better)` : '');
   return {
     data,
     layout: {
       ...layout,
       showlegend: legend.length > 0 || front !== undefined,
+      annotations,
       xaxis: axisLayout({ ...options.x, title: options.x.title + arrow(front?.x), range: xRange }, size.width, where, xRange),
       yaxis: axisLayout({ ...options.y, title: options.y.title + arrow(front?.y), range: yRange }, size.height, where, yRange),
     },
