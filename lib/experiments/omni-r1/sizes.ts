@@ -97,8 +97,8 @@ const laptop: Sizes = {
     pictures: 800,
     startPictures: 640,
     heldOutPictures: 256,
-    trajectories: 12000,
-    descriptions: 16000,
+    trajectories: 11200,
+    descriptions: 15200,
     chains: 480,
     words: 640,
     benchShare: 0.25,
@@ -109,8 +109,8 @@ const laptop: Sizes = {
   imageDistance: IMAGE_DISTANCE,
   textWeight: 4,
   sftTextWeight: 2,
-  base: optimizer({ ...muon, learningRate: 1.5e-3, batchSize: 8, steps: 2000, checkpointEvery: 100 }),
-  sft: optimizer({ ...muon, learningRate: 1.5e-3, batchSize: 8, steps: 1500, checkpointEvery: 100 }),
+  base: optimizer({ ...muon, learningRate: 1.5e-3, batchSize: 8, steps: 1900, checkpointEvery: 100 }),
+  sft: optimizer({ ...muon, learningRate: 1.5e-3, batchSize: 8, steps: 1400, checkpointEvery: 100 }),
   zero: optimizer({ ...muon, learningRate: 2e-3, batchSize: 8, steps: 300, checkpointEvery: 50 }),
   perpo: {
     optimizer: optimizer({

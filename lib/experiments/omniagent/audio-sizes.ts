@@ -111,7 +111,7 @@ const laptop: AudioSizes = {
   segmentFrames: 16,
   vocoder: optimizer({ learningRate: 5e-4, batchSize: 8, steps: 30, betas: [0.9, 0.99], checkpointEvery: 30 }),
   autoencoder: optimizer({ learningRate: 1e-3, batchSize: 16, steps: 150, warmupRatio: 0.1, checkpointEvery: 150 }),
-  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 850, betas: [0.9, 0.99], checkpointEvery: 300 }),
+  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 830, betas: [0.9, 0.99], checkpointEvery: 300 }),
 };
 
 const smoke: AudioSizes = {

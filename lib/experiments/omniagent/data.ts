@@ -38,7 +38,7 @@ import { profileSizes, worldSchema } from './sizes';
 const VALIDATION_DOCUMENTS = 500;
 /** Held-out captions, and held-out instructions for the agent's evaluation. */
 const HELD_OUT_CAPTIONS = 300;
-/** Texts that the tokenizer is trained on: documents and instructions, half and half. */
+/** Texts that the tokenizer is trained on, at most: documents and instructions, half and half. */
 const TOKENIZER_TEXTS = 10000;
 
 export const data = defineExperiment({
@@ -51,7 +51,7 @@ export const data = defineExperiment({
     const { world } = ctx.config;
     const book = makeEncyclopaedia(ctx.seed, world.places);
     ctx.message('training the tokenizer');
-    const tokenizer = trainTokenizer(tokenizerTexts(book, TOKENIZER_TEXTS), {
+    const tokenizer = trainTokenizer(tokenizerTexts(book, Math.min(TOKENIZER_TEXTS, 2 * world.documents)), {
       vocabSize: world.vocabulary,
       addedTokens: ADDED_TOKENS,
     });

@@ -90,7 +90,7 @@ const laptop: ImageSizes = {
   emaDecay: 0.99,
   // The components are nearly all that can be had: at 5e-4 these steps doubled the error.
   autoencoder: optimizer({ learningRate: 2e-5, batchSize: 32, steps: 20, warmupRatio: 0.1, checkpointEvery: 20 }),
-  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 650, checkpointEvery: 200 }),
+  diffusion: optimizer({ learningRate: 2.5e-3, batchSize: 64, steps: 610, checkpointEvery: 200 }),
 };
 
 const smoke: ImageSizes = {

@@ -53,7 +53,7 @@ const sizes: Record<Exclude<Profile, 'paper'>, EncoderConfig> = {
   },
   laptop: {
     model: imageBindSchema.parse(imageBindSizes.laptop),
-    optimizer: optimizer({ method: 'muon', learningRate: 1.5e-3, batchSize: 96, steps: 300, checkpointEvery: 100 }),
+    optimizer: optimizer({ method: 'muon', learningRate: 1.5e-3, batchSize: 96, steps: 285, checkpointEvery: 100 }),
     groups: 512,
     groupSize: 8,
     paraphraseShare: 0.25,

@@ -48,7 +48,7 @@ const laptop: VideoSizes = {
   timestepShift: 2.5,
   paraphraseOneIn: 16,
   pictures: optimizer({ learningRate: 1.5e-3, batchSize: 64, steps: 80, checkpointEvery: 80 }),
-  diffusion: optimizer({ learningRate: 2e-3, batchSize: 16, steps: 240, checkpointEvery: 80 }),
+  diffusion: optimizer({ learningRate: 2e-3, batchSize: 16, steps: 225, checkpointEvery: 80 }),
 };
 
 const smoke: VideoSizes = {
