@@ -6,8 +6,8 @@
 import type { z } from 'zod';
 import { CancelledError } from '../errors';
 import { parseCall } from '../world/response';
-import { ToolError } from './tool';
-import type { Tool, ToolRegistry, ToolResult } from './tool';
+import { checkTimeout, ToolError } from './tool';
+import type { Tool, ToolContext, ToolRegistry, ToolResult } from './tool';
 
 /** One tool call and what came of it. */
 export interface ToolCall {
@@ -35,11 +35,13 @@ export interface ExecutorOptions {
   signal?: AbortSignal;
 }
 
-const failed = (text: string): string => `error: ${text.split('\n')[0]}`;
+const failed = (text: string): string =>
+  `error: ${text.split('\n').find((line) => line.trim()) ?? 'no reason was given'}`;
 
-/** Executes a call. @throws CancelledError once the signal is aborted */
+/** Executes a call. @throws CancelledError once the signal is aborted, ArgumentError for a time limit that is none */
 export async function executeCall(json: string, tools: ToolRegistry, options: ExecutorOptions = {}): Promise<ToolCall> {
   const { allowed, timeoutMs = 10_000, maxResult = 1000, signal } = options;
+  checkTimeout('executeCall', 'timeoutMs', timeoutMs);
   const began = performance.now();
   const parsed = parseCall(json.trim(), [...tools.keys()]);
   const call: ToolCall = { json, ok: false, result: '', milliseconds: 0, ...named(parsed.call) };
@@ -52,16 +54,33 @@ export async function executeCall(json: string, tools: ToolRegistry, options: Ex
   if (allowed && !allowed.includes(tool.name))
     return finish(failed(`${tool.name} may not be called here; allowed: ${allowed.join(', ') || 'none'}`));
   try {
-    const checked = await tool.parameters.safeParseAsync(parsed.call.arguments);
-    if (!checked.success) return finish(failed(explain(tool.name, checked.error, parsed.call.arguments)));
-    const { text, value } = await limited(tool, checked.data, tool.timeoutMs ?? timeoutMs, options.seed ?? 0, signal);
+    const work = (stop: AbortSignal): Promise<ToolResult> =>
+      carryOut(tool, parsed.call!.arguments, { signal: stop, seed: options.seed ?? 0 });
+    const { text, value } = await limited(tool.name, work, tool.timeoutMs ?? timeoutMs, signal);
     if (value !== undefined) call.value = value;
     return finish(text, true);
   } catch (error) {
     if (signal?.aborted) throw cancelled(tool.name, error);
-    if (error instanceof ToolError) return finish(failed(error.message));
-    return finish(failed(`${tool.name} failed: ${error instanceof Error ? error.message : String(error)}`));
+    return finish(failed(reasonOf(tool.name, error)));
   }
+}
+
+/** Why a call failed. Whatever a tool throws may itself throw when it is looked at. */
+function reasonOf(name: string, error: unknown): string {
+  try {
+    const reason = String(error instanceof Error ? error.message : error);
+    return error instanceof ToolError ? reason : `${name} failed: ${reason}`;
+  } catch {
+    return `${name} failed, and what it threw cannot be shown`;
+  }
+}
+
+/** Checks the arguments and runs the tool. A schema may wait for something too, so both are under the time limit. */
+async function carryOut(tool: Tool, given: Record<string, unknown>, context: ToolContext): Promise<ToolResult> {
+  const checked = await tool.parameters.safeParseAsync(given);
+  if (!checked.success) throw new ToolError(explain(tool.name, checked.error, given));
+  context.signal.throwIfAborted();
+  return asResult(await tool.run(checked.data, context));
 }
 
 const named = (call: { name: string; arguments: Record<string, unknown> } | undefined) =>
@@ -78,14 +97,13 @@ function explain(name: string, error: z.ZodError, given: Record<string, unknown>
   return `${name}: ${path ? `${path}: ` : ''}${issue.message}`;
 }
 
-/** Runs a tool until it ends, its time is over or the signal is aborted, whatever comes first. */
-async function limited(
-  tool: Tool,
-  args: unknown,
+/** Waits for work until it ends, its time is over or the signal is aborted, whatever comes first. */
+async function limited<T>(
+  name: string,
+  begin: (stop: AbortSignal) => Promise<T>,
   timeoutMs: number,
-  seed: number,
   signal: AbortSignal | undefined,
-): Promise<ToolResult> {
+): Promise<T> {
   signal?.throwIfAborted();
   const stop = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -95,15 +113,15 @@ async function limited(
       reject(error);
       stop.abort(error);
     };
-    timer = setTimeout(() => end(new ToolError(`${tool.name} took longer than ${timeoutMs / 1000} s`)), timeoutMs);
-    abort = () => end(cancelled(tool.name, signal?.reason));
+    timer = setTimeout(() => end(new ToolError(`${name} took longer than ${timeoutMs / 1000} s`)), timeoutMs);
+    abort = () => end(cancelled(name, signal?.reason));
     signal?.addEventListener('abort', abort, { once: true });
   });
   try {
-    // The tool may throw at once, or much later, when nobody waits for it any more.
-    const work = (async () => tool.run(args, { signal: stop.signal, seed }))();
+    // It may throw at once, or much later, when nobody waits for it any more.
+    const work = begin(stop.signal);
     work.catch(() => undefined);
-    return asResult(await Promise.race([work, ended]));
+    return await Promise.race([work, ended]);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort!);
@@ -113,8 +131,9 @@ async function limited(
 /** What a tool returned; tools written without types may return anything. */
 function asResult(returned: unknown): ToolResult {
   if (typeof returned === 'string') return { text: returned };
-  if (typeof returned === 'object' && returned !== null && typeof (returned as ToolResult).text === 'string')
-    return returned as ToolResult;
-  const text = typeof returned === 'object' && returned !== null ? JSON.stringify(returned) : String(returned);
-  return { text, value: returned };
+  if (typeof returned !== 'object' || returned === null) return { text: String(returned), value: returned };
+  const { text, value } = returned as Partial<ToolResult>;
+  if (typeof text === 'string') return { text, value };
+  // A toJSON may give nothing.
+  return { text: JSON.stringify(returned) ?? 'undefined', value: returned };
 }

@@ -12,17 +12,25 @@ import type { FromWorker, Job, Outcome } from './sandbox-worker';
 export type { FailureKind, Outcome } from './sandbox-worker';
 
 export interface SandboxLimits {
-  /** Longest time for a program, in milliseconds. Default 2000. */
+  /** Longest time for a program, in milliseconds: 1 to 24 hours. Default 2000. */
   timeoutMs: number;
-  /** The program's memory. Default 32 MiB. */
+  /** The program's memory: 1 MiB to 1 GiB. Default 32 MiB. */
   memoryBytes: number;
-  /** The program's stack. Default 256 KiB. */
+  /** The program's stack: 16 KiB to 4 MiB. Default 256 KiB. */
   stackBytes: number;
-  /** Characters of output and value together. Default 4000. */
+  /** Characters of output and value together: 1 to 1,000,000. Default 4000. */
   maxOutput: number;
 }
 
 const DEFAULTS: SandboxLimits = { timeoutMs: 2000, memoryBytes: 32 << 20, stackBytes: 256 << 10, maxOutput: 4000 };
+
+/** Least and most of each limit. Beyond these the engine itself gives way, or a timer fires at once. */
+const RANGES: Record<keyof SandboxLimits, readonly [number, number]> = {
+  timeoutMs: [1, 24 * 3600 * 1000],
+  memoryBytes: [2 ** 20, 2 ** 30],
+  stackBytes: [2 ** 14, 2 ** 22],
+  maxOutput: [1, 1_000_000],
+};
 
 /** Longest program, in characters. */
 const MAX_CODE = 20_000;
@@ -36,16 +44,18 @@ export class Sandbox {
   private worker: Worker | null = null;
   private queue: Promise<unknown> = Promise.resolve();
 
-  /** @throws ArgumentError for limits that are not positive */
+  /** @throws ArgumentError for limits outside their ranges */
   constructor(limits: Partial<SandboxLimits> = {}) {
     this.limits = { ...DEFAULTS, ...limits };
-    for (const [name, value] of Object.entries(this.limits) as [string, number][])
-      if (!(value > 0 && Number.isFinite(value)))
+    for (const [name, [least, most]] of Object.entries(RANGES) as [keyof SandboxLimits, readonly [number, number]][]) {
+      const value = this.limits[name];
+      if (!(Number.isInteger(value) && value >= least && value <= most))
         throw new ArgumentError(
           'Sandbox',
-          `expected ${name} to be positive, got ${value}`,
+          `expected ${name} to be a whole number from ${least} to ${most}, got ${value}`,
           'leave it out for the default',
         );
+    }
   }
 
   /**

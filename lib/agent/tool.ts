@@ -38,14 +38,30 @@ export interface Tool<S extends z.ZodType = z.ZodType> {
   run(args: z.output<S>, context: ToolContext): string | ToolResult | Promise<string | ToolResult>;
 }
 
+/** Longest time limit: what a timer of Node takes, 24 days. A longer one would fire at once. */
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** @throws ArgumentError for a time limit that no timer keeps */
+export function checkTimeout(where: string, name: string, timeoutMs: number): void {
+  if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
+    throw new ArgumentError(
+      where,
+      `expected ${name} as milliseconds above 0, at most ${MAX_TIMEOUT_MS}, got ${timeoutMs}`,
+      'leave it out for the default',
+    );
+}
+
 /**
- * A tool, with the types of its arguments taken from its schema. @throws ArgumentError for a name that cannot be used
+ * A tool, with the types of its arguments taken from its schema.
+ * @throws ArgumentError for a name, a schema, a time limit or a function that cannot be used
  */
 export function defineTool<S extends z.ZodType>(tool: Tool<S>): Tool<S> {
-  if (!/^[A-Za-z_][\w.-]{0,63}$/.test(tool.name))
+  if (typeof tool !== 'object' || tool === null)
+    throw new ArgumentError('defineTool', `expected a tool, got ${String(tool)}`, 'write defineTool({ name, ... })');
+  if (typeof tool.name !== 'string' || !/^[A-Za-z_][\w.-]{0,63}$/.test(tool.name))
     throw new ArgumentError(
       'defineTool',
-      `expected a name of letters, digits, "_", "-" and ".", got "${tool.name}"`,
+      `expected a name of letters, digits, "_", "-" and ".", got "${String(tool.name)}"`,
       'name it as a function, weather_report for example',
     );
   if (!(tool.parameters instanceof z.ZodType))
@@ -54,6 +70,13 @@ export function defineTool<S extends z.ZodType>(tool: Tool<S>): Tool<S> {
       `expected the parameters of ${tool.name} to be a zod schema, got ${typeof tool.parameters}`,
       'write parameters: z.object({ city: z.string() })',
     );
+  if (typeof tool.run !== 'function')
+    throw new ArgumentError(
+      'defineTool',
+      `expected the run of ${tool.name} to be a function, got ${typeof tool.run}`,
+      'write run: ({ city }) => ...',
+    );
+  if (tool.timeoutMs !== undefined) checkTimeout('defineTool', `timeoutMs of ${tool.name}`, tool.timeoutMs);
   return tool;
 }
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { ArgumentError } from '../errors';
 import { searchArticles } from '../world/search';
 import type { Encyclopaedia } from '../world/encyclopaedia';
-import { defineTool, ToolError } from './tool';
+import { checkTimeout, defineTool, MAX_TIMEOUT_MS, ToolError } from './tool';
 
 export interface SearchEndpoint {
   /** http or https; {query} stands for the words: https://example.org/search?q={query}&format=json */
@@ -33,21 +33,32 @@ const shared = {
 
 const NOTHING = 'nothing found';
 
-/** Searches an encyclopaedia. Same query, same answer. */
-export const encyclopaediaSearch = (book: Encyclopaedia, { limit = 1 }: SearchOptions = {}) =>
-  defineTool({
+function checkLimit(limit: number): void {
+  if (!(Number.isInteger(limit) && limit >= 1))
+    throw new ArgumentError(
+      'web_search',
+      `expected limit as a whole number of 1 or more, got ${limit}`,
+      'leave it out',
+    );
+}
+
+/** Searches an encyclopaedia. Same query, same answer. @throws ArgumentError for a limit that is none */
+export function encyclopaediaSearch(book: Encyclopaedia, { limit = 1 }: SearchOptions = {}) {
+  checkLimit(limit);
+  return defineTool({
     ...shared,
     run: ({ query }) =>
       searchArticles(book, query, limit)
         .map((article) => article.text)
         .join('\n') || NOTHING,
   });
+}
 
 const hit = z.object({
-  title: z.string().optional(),
-  content: z.string().optional(),
-  snippet: z.string().optional(),
-  text: z.string().optional(),
+  title: z.string().nullish(),
+  content: z.string().nullish(),
+  snippet: z.string().nullish(),
+  text: z.string().nullish(),
 });
 /** What SearXNG and its like return; other fields are left alone. */
 const answer = z.object({ results: z.array(hit) });
@@ -55,26 +66,47 @@ const answer = z.object({ results: z.array(hit) });
 /**
  * Searches through an endpoint, which answers a GET request with {"results": [{"title", "content" | "snippet" |
  * "text"}]}, best first. An endpoint that is late, fails, or answers otherwise gives an error that the model sees.
- * @throws ArgumentError for an address that cannot be used
+ * @throws ArgumentError for an address, headers or limits that cannot be used
  */
 export function endpointSearch(endpoint: SearchEndpoint, { limit = 1 }: SearchOptions = {}) {
   const { url, headers = {}, timeoutMs = 5000 } = endpoint;
-  const valid = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
-  if (!valid || !url.includes('{query}'))
+  checkLimit(limit);
+  checkTimeout('web_search', "the endpoint's timeoutMs", timeoutMs);
+  const refuse = (expected: string, help: string): never => {
+    throw new ArgumentError('web_search', `expected the endpoint ${expected}, got "${url}"`, help);
+  };
+  const example = 'write https://example.org/search?q={query}&format=json';
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol) || !url.includes('{query}'))
+    refuse('as an http or https address with {query} in it', example);
+  // The model writes the query: it must not choose whom is asked.
+  const [one, other] = ['a', 'b'].map((query) => url.replaceAll('{query}', query));
+  if (!URL.canParse(one) || new URL(one).origin !== new URL(other).origin)
+    refuse('with {query} after its host', example);
+  const { username, password } = new URL(url);
+  if (username || password)
     throw new ArgumentError(
       'web_search',
-      `expected the endpoint as an http or https address with {query} in it, got "${url}"`,
-      'write https://example.org/search?q={query}&format=json',
+      'expected an endpoint without a name and password in its address, got one with',
+      "give them as headers: { authorization: 'Basic ...' }",
     );
+  try {
+    new Headers(headers);
+  } catch (error) {
+    throw new ArgumentError('web_search', `expected headers of HTTP, got: ${(error as Error).message}`, 'check them', {
+      cause: error,
+    });
+  }
   const { host } = new URL(url);
   return defineTool({
     ...shared,
-    timeoutMs: timeoutMs + 1000,
+    timeoutMs: Math.min(timeoutMs + 1000, MAX_TIMEOUT_MS),
     async run({ query }, { signal }) {
       const timeout = AbortSignal.timeout(timeoutMs);
       let body: string;
       try {
-        const response = await fetch(url.replaceAll('{query}', encodeURIComponent(query)), {
+        // Half a character, which JSON can write, has no place in an address.
+        const words = encodeURIComponent(query.replace(/\p{Surrogate}/gu, '\uFFFD'));
+        const response = await fetch(url.replaceAll('{query}', words), {
           headers: { accept: 'application/json', ...headers },
           signal: AbortSignal.any([signal, timeout]),
         });
@@ -101,7 +133,8 @@ async function readLimited(response: Response, host: string): Promise<string> {
     if (bytes > MAX_BYTES) throw new ToolError(`${host} answered with more than ${MAX_BYTES >> 20} MiB`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  // It leaves a byte order mark out.
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
 /** The results as texts. */

@@ -235,5 +235,31 @@ describe('agent: sandbox', function () {
       (e: OmniError) => /timeoutMs.*got 0/.test(e.message),
     );
     assert.throws(() => new Sandbox({ memoryBytes: Infinity }), OmniError);
+    // Beyond these the engine gives way at every program, or the timer fires at once.
+    for (const limits of [
+      { timeoutMs: 2 ** 31 },
+      { timeoutMs: 0.5 },
+      { memoryBytes: 2 ** 32 },
+      { memoryBytes: 1000 },
+      { stackBytes: 2 ** 26 },
+      { stackBytes: 1 },
+      { maxOutput: 0.5 },
+    ])
+      assert.throws(() => new Sandbox(limits), OmniError, JSON.stringify(limits));
+  });
+
+  it('works at the ends of its limits', async () => {
+    for (const limits of [
+      { memoryBytes: 2 ** 20 },
+      { memoryBytes: 2 ** 30 },
+      { stackBytes: 2 ** 14 },
+      { stackBytes: 2 ** 22 },
+    ]) {
+      const own = new Sandbox({ timeoutMs: 20_000, ...limits });
+      assert.deepEqual(await own.run('[3, 1, 2].sort().join()'), { ok: true, value: '1,2,3', output: '' });
+      const deep = await own.run('(function f() { return 1 + f(); })()');
+      assert.ok(!deep.ok && deep.kind === 'stack', JSON.stringify([limits, deep]));
+      await own.close();
+    }
   });
 });

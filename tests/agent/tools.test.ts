@@ -132,6 +132,50 @@ describe('agent: executor', function () {
     assert.equal((await use('fails', { how: 'nothing' })).result, 'error: fails failed: undefined');
   });
 
+  it('answers in words whatever a tool of its user throws, returns or waits for', async () => {
+    const ring: { self?: object } = {};
+    ring.self = ring;
+    const strange = new Error('x');
+    Object.defineProperty(strange, 'message', {
+      get() {
+        throw new Error('no');
+      },
+    });
+    const thrower = (what: unknown) => () => {
+      throw what;
+    };
+    const cases: [run: () => unknown, ok: boolean, result: RegExp][] = [
+      [thrower(Object.create(null)), false, /^error: odd failed, and what it threw cannot be shown$/],
+      [thrower(strange), false, /cannot be shown/],
+      [thrower(new Proxy({}, { getPrototypeOf: thrower(1) })), false, /cannot be shown/],
+      [thrower(Symbol('s')), false, /^error: odd failed: Symbol\(s\)$/],
+      [thrower(new ToolError('')), false, /^error: no reason was given$/],
+      [thrower(new ToolError('\nsecond line')), false, /^error: second line$/],
+      [() => new Promise(() => undefined), false, /^error: odd took longer than 0.1 s$/],
+      [() => ({ then: () => undefined }), false, /took longer/],
+      [() => ring, false, /^error: odd failed: .*circular/],
+      [() => ({ n: 1n }), false, /^error: odd failed: .*BigInt/],
+      [() => ({ toJSON: () => undefined }), true, /^undefined$/],
+      [() => 5n, true, /^5$/],
+      [() => undefined, true, /^undefined$/],
+    ];
+    for (const [run, ok, result] of cases) {
+      const tool = defineTool({ name: 'odd', description: '', parameters: z.object({}), run: run as () => string });
+      const made = await executeCall('{"name":"odd","arguments":{}}', toolRegistry([tool]), { timeoutMs: 100 });
+      assert.deepEqual([made.ok, result.test(made.result)], [ok, true], made.result);
+    }
+    // What a schema waits for is under the same limit, and what it throws is told as well.
+    for (const [check, result] of [
+      [() => new Promise<boolean>(() => undefined), 'error: odd took longer than 0.1 s'],
+      [thrower(new Error('a bad rule')), 'error: odd failed: a bad rule'],
+    ] as const) {
+      const parameters = z.object({}).refine(check);
+      const tool = defineTool({ name: 'odd', description: '', parameters, run: () => 'done' });
+      const made = await executeCall('{"name":"odd","arguments":{}}', toolRegistry([tool]), { timeoutMs: 100 });
+      assert.equal(made.result, result);
+    }
+  });
+
   it('limits time, length, and which tools', async () => {
     const slow = await use('slow', {}, { timeoutMs: 30 });
     assert.equal(slow.result, 'error: slow took longer than 0.03 s');
@@ -163,6 +207,16 @@ describe('agent: executor', function () {
     for (const name of ['', 'a b', '<ACT>', 'a'.repeat(65), '1a'])
       assert.throws(() => defineTool(tool(name)), ArgumentError);
     assert.throws(() => defineTool({ ...tool('a'), parameters: {} as never }), /zod schema/);
+    assert.throws(() => defineTool({ ...tool('a'), run: undefined as never }), /to be a function, got undefined/);
+    assert.throws(() => defineTool(null as never), ArgumentError);
+    // Node's timers fire at once where they are given more than they can count.
+    for (const timeoutMs of [0, -1, NaN, Infinity, 1e12])
+      assert.throws(() => defineTool({ ...tool('a'), timeoutMs }), ArgumentError, String(timeoutMs));
+  });
+
+  it('refuses time limits that no timer keeps', async () => {
+    for (const timeoutMs of [0, NaN, Infinity, 1e12])
+      await assert.rejects(use('weather', { city: 'Ur' }, { timeoutMs }), ArgumentError, String(timeoutMs));
   });
 
   it('describes tools for models that read about them', () => {
@@ -213,7 +267,13 @@ describe('agent: web_search over HTTP', () => {
     assert.equal(seen!.url, '/find?q=a%26b%20c&format=json');
     assert.equal(seen!.headers['x-key'], 'abc');
     assert.equal((await search(3)).result, 'First: one\nSecond: two\nthree');
+    answer = json({ results: [{ title: null, content: null, text: 'only text' }] });
+    assert.equal((await search()).result, 'only text');
+    answer = (_, response) => void response.end('\ufeff{"results":[{"text":"marked"}]}');
+    assert.equal((await search()).result, 'marked');
     answer = json({ results: [] });
+    const half = endpointSearch({ url: `${base}/{query}` });
+    assert.ok((await executeCall('{"name":"web_search","arguments":{"query":"\\ud800"}}', toolRegistry([half]))).ok);
     assert.deepEqual([(await search()).ok, (await search()).result], [true, 'nothing found']);
   });
 
@@ -244,8 +304,26 @@ describe('agent: web_search over HTTP', () => {
   });
 
   it('refuses addresses that are none', () => {
-    for (const url of ['', 'example.org/{query}', 'file:///etc/{query}', 'https://example.org/search'])
+    for (const url of [
+      '',
+      'example.org/{query}',
+      'file:///etc/{query}',
+      'https://example.org/search',
+      // The model would choose whom is asked.
+      'https://{query}/',
+      'https://{query}.example.org/',
+      'https://example.org:{query}/',
+      'https://name:secret@example.org/{query}',
+    ])
       assert.throws(() => endpointSearch({ url }), ArgumentError, url);
+    const url = 'https://example.org/{query}';
+    assert.throws(() => endpointSearch({ url: 'https://name:secret@example.org/{query}' }), (e: Error) => !/secret/.test(e.message)); // prettier-ignore
+    assert.throws(() => endpointSearch({ url, headers: { 'no header': 'x' } }), /expected headers of HTTP/);
+    for (const timeoutMs of [0, Infinity, 1e12]) assert.throws(() => endpointSearch({ url, timeoutMs }), ArgumentError);
+    for (const limit of [0, -1, 1.5, NaN]) {
+      assert.throws(() => endpointSearch({ url }, { limit }), ArgumentError);
+      assert.throws(() => encyclopaediaSearch(book, { limit }), ArgumentError);
+    }
   });
 });
 
