@@ -3,7 +3,6 @@
  * number and the path of the field.
  */
 import { createReadStream, statSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { z } from 'zod';
 import { FormatError } from '../errors';
 import { writeAtomic } from './atomic';
@@ -48,6 +47,20 @@ export async function writeJsonl<T>(
   return count;
 }
 
+/** Lines of a stream of bytes, without their ends; the last one says whether it had one. */
+async function* linesOf(input: AsyncIterable<Buffer>): AsyncGenerator<{ bytes: Buffer; ended: boolean }> {
+  let pending: Buffer[] = [];
+  for await (const chunk of input) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; start = end + 1, end = chunk.indexOf(10, start)) {
+      yield { bytes: Buffer.concat([...pending, chunk.subarray(start, end)]), ended: true };
+      pending = [];
+    }
+    if (start < chunk.length) pending.push(chunk.subarray(start));
+  }
+  if (pending.length) yield { bytes: Buffer.concat(pending), ended: false };
+}
+
 /**
  * Reads records one by one, so that a file may be larger than memory.
  * @throws FormatError for a line that is not JSON or not of the schema (`<file>:<line>`), for bytes that are not
@@ -56,9 +69,7 @@ export async function writeJsonl<T>(
 export async function* readJsonl<T>(file: string, schema: z.ZodType<T>): AsyncGenerator<T> {
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
     throw new FormatError(file, 'expected a file, got a folder', 'name the file in it');
-  const input = createReadStream(file, { encoding: 'utf8' });
-  let last = '';
-  input.on('data', (chunk) => (last = String(chunk).slice(-1) || last));
+  const input = createReadStream(file);
   const opened = new Promise<void>((resolve, reject) => input.once('open', () => resolve()).once('error', reject));
   try {
     await opened;
@@ -72,10 +83,15 @@ export async function* readJsonl<T>(file: string, schema: z.ZodType<T>): AsyncGe
   }
   let line = 0;
   const help = 'the file was changed or damaged after it was written; make it again';
-  for await (const text of createInterface({ input, crlfDelay: Infinity })) {
+  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  for await (const { bytes, ended } of linesOf(input as AsyncIterable<Buffer>)) {
     const where = `${file}:${++line}`;
-    if (text.includes('\uFFFD'))
-      throw new FormatError(where, 'expected UTF-8, got bytes that are not (or a replacement character)', help);
+    let text: string;
+    try {
+      text = utf8.decode(bytes);
+    } catch (error) {
+      throw new FormatError(where, 'expected UTF-8, got bytes that are not', help, { cause: error });
+    }
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -84,10 +100,10 @@ export async function* readJsonl<T>(file: string, schema: z.ZodType<T>): AsyncGe
         cause: error,
       });
     }
-    yield check(where, schema, value, help);
+    const record = check(where, schema, value, help);
+    if (!ended) throw new FormatError(where, 'expected a line end, got the end of the file', help);
+    yield record;
   }
-  if (line && last !== '\n')
-    throw new FormatError(`${file}:${line}`, 'expected a line end, got the end of the file', help);
 }
 
 /** All records of a file; see readJsonl. */

@@ -30,6 +30,16 @@ describe('io: jsonl', () => {
     assert.deepEqual(await readAllJsonl(file, schema), []);
   });
 
+  it('keeps every character that a model may write', async () => {
+    const text = z.strictObject({ text: z.string() });
+    // The replacement character is what half a character of a model's bytes decodes to.
+    const records = ['a\uFFFDb', 'a\u2028b\u2029', '\r\n\t\0', '\uD800', 'é漢😀', 'x'.repeat(200_000)].map((t) => ({
+      text: t,
+    }));
+    await writeJsonl(file, text, records);
+    assert.deepEqual(await readAllJsonl(file, text), records);
+  });
+
   it('refuses a bad record and leaves the old file', async () => {
     await writeJsonl(file, schema, [record(1)]);
     const bad = [record(1), { id: 2, tags: [{ name: 'x' }, { name: 5 }] }] as never;
@@ -46,6 +56,7 @@ describe('io: jsonl', () => {
       ['{"id":1,"tags":[]}\n\n', /a\.jsonl:2: expected a JSON value, got ""/],
       ['{"id":1,"tags":[]}\n{"id":2,"tags":[]}', /a\.jsonl:2: expected a line end/],
       [Buffer.from([0x22, 0xff, 0x22, 0x0a]), /a\.jsonl:1: expected UTF-8/],
+      [Buffer.from([0x22, 0xe6, 0xbc, 0x0a]), /a\.jsonl:1: expected UTF-8/],
     ];
     for (const [content, message] of cases) {
       writeFileSync(file, content);
