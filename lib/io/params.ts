@@ -47,6 +47,28 @@ export const saveParams = async (file: string, tree: unknown): Promise<void> =>
 export const loadParams = async <T>(file: string, like: T): Promise<T> =>
   fromHost(file, like, (await readHostTensors(file)).tensors);
 
+/** Refuses values that are not finite. @throws FormatError naming the tensor */
+export function checkFinite(where: string, stored: Record<string, HostTensor>): void {
+  for (const [name, { dtype, data }] of Object.entries(stored)) {
+    if (dtype !== 'float32') continue;
+    const values = data as Float32Array;
+    for (let i = 0; i < values.length; i++)
+      if (!Number.isFinite(values[i]))
+        throw new FormatError(
+          where,
+          `expected finite values in "${name}", got ${values[i]} at ${i}`,
+          'the file is damaged, or the training diverged: write or download it again',
+        );
+  }
+}
+
+/** As loadParams, for weights that a model computes with: they must be finite. Throws FormatError. */
+export async function loadWeights<T>(file: string, like: T): Promise<T> {
+  const { tensors } = await readHostTensors(file);
+  checkFinite(file, tensors);
+  return fromHost(file, like, tensors);
+}
+
 /** Values to initialise a structure with whose tensors are about to be loaded. */
 export const noNoise = {
   normals: (n: number): Float32Array => new Float32Array(n),

@@ -7,11 +7,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
 import { FormatError } from '../errors';
+import { fromFloat16 } from '../graph/dtype';
 import type { HostTensor } from '../graph/dtype';
 import { sameShape, showShape } from '../graph/shape';
 import { tensor } from '../graph/tensor';
 import { tensorsOf, treeMap } from '../graph/tree';
 import { writeFileAtomic } from '../io/atomic';
+import { checkFinite } from '../io/params';
 import { readHostTensors, writeSafetensors } from '../io/safetensors';
 import { Tokenizer } from '../io/tokenizer';
 import { noiseScheduleSchema } from '../nn/noise-schedule';
@@ -138,7 +140,13 @@ export async function loadDecoder(dir: string): Promise<Decoder> {
   const configs = Object.fromEntries(partNames.map((name) => [configKeys[name], loaded[name].config]));
   const { textEncoder, unet, vae } = configs as Pick<DecoderConfig, 'textEncoder' | 'unet' | 'vae'>;
   const own = path.join(dir, 'omnilab.json');
-  const stored = omnilabSchema.safeParse(await readJson(own, true));
+  const settings = await readOptionalJson(own);
+  const stored = omnilabSchema.safeParse(settings);
+  if (settings && !stored.success)
+    throw new FormatError(own, stored.error.issues[0].message, 'restore the file, or save the decoder again');
+  // What a sound is made of stands nowhere else.
+  if (stored.success ? stored.data.modality === 'audio' && !stored.data.sound : index.vocoder)
+    throw new FormatError(own, 'expected the settings of a decoder of sounds, found none', 'restore the file');
   const side = unet.sampleSize ?? Math.max(1, Math.floor((vae.sampleSize ?? 64) / autoencoderFactor(vae)));
   const { sound: spectrogram, ...found } = stored.data ?? {};
   const rest = stored.success
@@ -151,8 +159,6 @@ export async function loadDecoder(dir: string): Promise<Decoder> {
         // What diffusers' pipeline does unless it is told otherwise.
         sampling: { sampler: 'ddim' as const, steps: 50, guidanceScale: 7.5 },
       };
-  if (!stored.success && (await readJson(own, true)))
-    throw new FormatError(own, stored.error.issues[0].message, 'restore the file, or save the decoder again');
   const scheduler = await loadSchedule(path.join(dir, 'scheduler', 'scheduler_config.json'));
   const config: DecoderConfig = { ...rest, textEncoder, unet, vae, scheduler };
   const params = Object.fromEntries(partNames.map((name) => [name, loaded[name].params])) as DecoderParams;
@@ -165,19 +171,42 @@ export async function loadDecoder(dir: string): Promise<Decoder> {
   return { modality: rest.modality, config, params, tokenizer: Tokenizer.load(path.join(dir, 'tokenizer')) };
 }
 
-async function readJson(file: string, optional = false): Promise<Record<string, unknown>> {
+async function readJson(file: string): Promise<Record<string, unknown>> {
+  const value = await readOptionalJson(file);
+  if (!value) throw new FormatError(file, 'expected a file, found none that can be read', 'check the path');
+  return value;
+}
+
+/** Undefined where there is no such file. */
+async function readOptionalJson(file: string): Promise<Record<string, unknown> | undefined> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (optional) return undefined as never;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new FormatError(file, 'expected a file, found none that can be read', 'check the path', { cause: error });
   }
+  let value: unknown;
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    value = JSON.parse(text);
   } catch (error) {
     throw new FormatError(file, 'expected JSON, got a damaged file', 'restore or export it again', { cause: error });
   }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new FormatError(
+      file,
+      `expected a JSON object, got ${Array.isArray(value) ? 'a list' : String(value)}`,
+      'restore or export it again',
+    );
+  return value as Record<string, unknown>;
+}
+
+/** Weights are computed with in float32, in whatever type of float they are stored. */
+function asFloat32(where: string, name: string, { dtype, shape, data }: HostTensor): HostTensor {
+  if (dtype === 'float32') return { dtype, shape, data };
+  if (dtype !== 'float16')
+    throw new FormatError(where, `expected "${name}" as floats, got ${dtype}`, 'the file belongs to another model');
+  return { dtype: 'float32', shape, data: Float32Array.from(data as Uint16Array, fromFloat16) };
 }
 
 const zeroNoise: Noise = { normals: (n) => new Float32Array(n), uniforms: (n) => new Float32Array(n) };
@@ -188,6 +217,7 @@ async function loadPart(dir: string, part: Part, besides: object = {}): Promise<
   const config = { ...known, ...besides };
   const weights = path.join(dir, part.weights);
   const { tensors } = await readHostTensors(weights);
+  checkFinite(weights, tensors);
   const stored = new Map(Object.entries(tensors).map(([name, t]) => [part.rename(name), t]));
   const like = part.init(zeroNoise, config as never);
   const params = treeMap(like, (t, name) => {
@@ -201,7 +231,7 @@ async function loadPart(dir: string, part: Part, besides: object = {}): Promise<
         `expected "${name}" as ${showShape(t.shape)}, got ${value ? showShape(value.shape) : 'nothing'}`,
         'the file belongs to another model or configuration',
       );
-    return tensor(value.data, { shape: t.shape, dtype: value.dtype });
+    return tensor(asFloat32(weights, name, value).data, { shape: t.shape, dtype: 'float32' });
   });
   const foreign = [...stored.keys()].find((name) => !name.endsWith('position_ids'));
   if (foreign)

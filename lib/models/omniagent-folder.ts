@@ -18,7 +18,7 @@ import { z } from 'zod';
 import { FormatError } from '../errors';
 import { writeFileAtomic } from '../io/atomic';
 import { linkFolder } from '../io/link';
-import { loadParams, noNoise, saveParams } from '../io/params';
+import { loadWeights, noNoise, saveParams } from '../io/params';
 import { Tokenizer } from '../io/tokenizer';
 import { MODALITIES } from '../world/signals';
 import type { Modality } from '../world/signals';
@@ -34,7 +34,7 @@ import { fromLlamaJson, toLlamaJson } from './llama-config';
 import { outputProjectorsInit } from './omniagent';
 import type { OutputProjectorsParams } from './omniagent';
 import { outputProjectorSchema } from './output-projector';
-import { loadPeft, savePeft } from './peft-folder';
+import { checkPeft, loadPeft, savePeft } from './peft-folder';
 import type { Peft } from './peft-folder';
 
 export const omniAgentSchema = z.strictObject({
@@ -110,16 +110,26 @@ export async function loadOmniAgentParts(dir: string): Promise<OmniAgentParts> {
   const config = await readOmniAgentConfig(dir);
   const at = (name: string): string => path.join(dir, name);
   const llamaConfig = fromLlamaJson(at('backbone/config.json'), await readJson(at('backbone/config.json')));
+  const base = await loadWeights(at('backbone/model.safetensors'), llamaInit(noNoise, llamaConfig));
+  // Either of its files says that there is an adapter: without it the model would be another, and nobody would know.
+  const adapted = ['adapter_config.json', 'adapter_model.safetensors'].some((name) =>
+    existsSync(at(`backbone/${name}`)),
+  );
+  const peft = adapted ? await loadPeft(at('backbone')) : undefined;
+  if (peft) checkPeft(at('backbone/adapter_model.safetensors'), base, peft);
+  const tokenizer = Tokenizer.load(at('tokenizer'));
+  if (tokenizer.vocabSize > llamaConfig.vocabSize)
+    throw new FormatError(
+      at('tokenizer'),
+      `expected at most the ${llamaConfig.vocabSize} tokens of the language model, got ${tokenizer.vocabSize}`,
+      'the tokenizer belongs to another model',
+    );
   return {
     config,
-    llama: {
-      config: llamaConfig,
-      base: await loadParams(at('backbone/model.safetensors'), llamaInit(noNoise, llamaConfig)),
-      ...(existsSync(at('backbone/adapter_config.json')) ? { peft: await loadPeft(at('backbone')) } : {}),
-    },
+    llama: { config: llamaConfig, base, ...(peft ? { peft } : {}) },
     ...(config.inputProjector
       ? {
-          inputProjector: await loadParams(
+          inputProjector: await loadWeights(
             at('input_projector.safetensors'),
             inputProjectorInit(noNoise, config.inputProjector),
           ),
@@ -127,13 +137,13 @@ export async function loadOmniAgentParts(dir: string): Promise<OmniAgentParts> {
       : {}),
     ...(config.outputProjectors
       ? {
-          outputProjectors: await loadParams(
+          outputProjectors: await loadWeights(
             at('output_projectors.safetensors'),
             outputProjectorsInit(noNoise, config.outputProjectors),
           ),
         }
       : {}),
-    tokenizer: Tokenizer.load(at('tokenizer')),
+    tokenizer,
   };
 }
 
@@ -144,7 +154,11 @@ export async function loadFrozenParts(
   const decoders: Partial<Record<Modality, Decoder>> = {};
   for (const m of MODALITIES) {
     const folder = path.join(dir, 'decoders', m);
-    if (existsSync(folder)) decoders[m] = await loadDecoder(folder);
+    if (!existsSync(folder)) continue;
+    const decoder = await loadDecoder(folder);
+    if (decoder.modality !== m)
+      throw new FormatError(folder, `expected a decoder of ${m}, got one of ${decoder.modality}`, 'restore the folder');
+    decoders[m] = decoder;
   }
   const encoder = path.join(dir, 'encoder');
   return existsSync(encoder) ? { encoder: await loadEncoder(encoder), decoders } : { decoders };

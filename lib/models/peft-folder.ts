@@ -3,11 +3,12 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { FormatError } from '../errors';
+import { sameShape, showShape } from '../graph/shape';
 import { evaluate, tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
 import { tensorsOf } from '../graph/tree';
 import { writeFileAtomic } from '../io/atomic';
-import { toHost } from '../io/params';
+import { checkFinite, toHost } from '../io/params';
 import { readHostTensors, writeSafetensors } from '../io/safetensors';
 import { fromPeftNames, mergeLora, toPeftNames } from '../nn/lora';
 import type { LoraAdapter, LoraConfig } from '../nn/lora';
@@ -28,6 +29,7 @@ const configSchema = z.object({
   r: z.number().int().positive(),
   lora_alpha: z.number().positive(),
   target_modules: z.array(z.string()),
+  modules_to_save: z.array(z.string()).nullish(),
 });
 
 /** Writes both files into a folder. */
@@ -71,15 +73,48 @@ export async function loadPeft(dir: string): Promise<Peft> {
   }
   const updates: Record<string, Tensor> = {};
   const modules: SavedModules = {};
-  for (const [name, t] of Object.entries(
-    (await readHostTensors(path.join(dir, 'adapter_model.safetensors'))).tensors,
-  )) {
+  const weights = path.join(dir, 'adapter_model.safetensors');
+  const { tensors } = await readHostTensors(weights);
+  checkFinite(weights, tensors);
+  for (const [name, t] of Object.entries(tensors)) {
     const value = tensor(t.data, { shape: t.shape, dtype: t.dtype });
     if (/\.lora_[AB]\.weight$/.test(name)) updates[name] = value;
     else modules[name.slice(PREFIX.length)] = value;
   }
-  const { r, lora_alpha: alpha, target_modules: targets } = read.data;
+  const { r, lora_alpha: alpha, target_modules: targets, modules_to_save: saved } = read.data;
+  const missing = saved?.find((name) => !Object.keys(modules).some((path) => path.split('.').at(-2) === name));
+  if (missing !== undefined)
+    throw new FormatError(weights, `expected the module ${missing} in it, found none`, 'the file is not whole');
   return { adapter: fromPeftNames(updates), modules, lora: { rank: r, alpha, targets } };
+}
+
+/**
+ * Checks that an adapter is whole and fits the model: an update for each layer that it targets, and everything of the
+ * model's types and shapes. Throws FormatError naming what does not fit.
+ */
+export function checkPeft(where: string, params: LlamaParams, { adapter, modules, lora }: Peft): void {
+  const fail = (name: string, expected: string, got: string): never => {
+    throw new FormatError(
+      where,
+      `expected "${name}" ${expected}, got ${got}`,
+      'the adapter is not whole, or belongs to another model',
+    );
+  };
+  const left = new Set([...Object.keys(adapter), ...Object.keys(modules)]);
+  for (const { path: name, tensor: t } of tensorsOf(params)) {
+    const show = ({ dtype, shape }: Tensor): string => `${dtype} ${showShape(shape)}`;
+    const fits = (given: Tensor | undefined, what: string, shape: readonly number[]): void => {
+      if (given?.dtype !== 'float32' || !sameShape(given.shape, shape))
+        fail(what, `as float32 ${showShape(shape)}`, given ? show(given) : 'nothing');
+    };
+    if (left.delete(name)) fits(modules[name], name, t.shape);
+    const layer = name.replace(/\.weight$/, '');
+    if (!left.delete(layer) && !(lora.targets.includes(name.split('.').at(-2)!) && name.endsWith('.weight'))) continue;
+    const update = (adapter as Record<string, LoraAdapter[string] | undefined>)[layer];
+    fits(update?.A, `${layer}.lora_A`, [lora.rank, t.shape[1]]);
+    fits(update?.B, `${layer}.lora_B`, [t.shape[0], lora.rank]);
+  }
+  for (const name of left) fail(name, 'to be a layer of the model', 'a name that it lacks');
 }
 
 /** The model with modules replaced and the adapter merged into its weights, as concrete values. */

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { flattenTree } from '../../lib/graph';
+import { FormatError } from '../../lib/errors';
+import { flattenTree, tensor, toFloat16, treeMap } from '../../lib/graph';
+import { readSafetensors, writeSafetensors } from '../../lib/io';
+import type { StoredTensor } from '../../lib/io';
 import { generateMedia, releaseMediaPrograms } from '../../lib/generate';
 import type { GenerateMediaOptions } from '../../lib/generate';
 import {
@@ -117,6 +120,46 @@ describe('decoder folders', () => {
     }
     await rm(file);
     await assert.rejects(loadDecoder(dir), /expected a file, found none/);
+  });
+
+  it('refuses damaged settings and weights, each by the name of the file', async () => {
+    const decoder = await loadDecoder(tinyPipeline);
+    await saveDecoder(dir, decoder);
+    const refuses = (pattern: RegExp): Promise<void> =>
+      assert.rejects(loadDecoder(dir), (error: Error) => {
+        assert.ok(error instanceof FormatError, String(error));
+        assert.match(error.message, pattern);
+        return true;
+      });
+    for (const name of ['model_index.json', 'omnilab.json', 'unet/config.json', 'scheduler/scheduler_config.json'])
+      for (const text of ['null', '[]', '5', '"x"', '{', '']) {
+        const file = path.join(dir, name);
+        const before = await readFile(file);
+        await writeFile(file, text);
+        await refuses(new RegExp(`${path.basename(name, '.json')}\\.json: expected`));
+        await writeFile(file, before);
+      }
+    const file = path.join(dir, 'unet', 'diffusion_pytorch_model.safetensors');
+    const { tensors, metadata } = await readSafetensors(file);
+    const name = 'conv_in.bias';
+    const { shape, data } = tensors[name];
+    const store = (tensor: StoredTensor): Promise<void> =>
+      writeSafetensors(file, { ...tensors, [name]: tensor }, metadata);
+    await store({ dtype: 'int32', shape, data: new Int32Array(data.length) });
+    await refuses(/expected "conv_in\.bias" as floats, got int32/);
+    await store({ dtype: 'float32', shape, data: new Float32Array(data.length).fill(Infinity) });
+    await refuses(/expected finite values in "conv_in\.bias", got Infinity at 0/);
+    // diffusers may have saved half the bits.
+    await store({ dtype: 'float16', shape, data: Uint16Array.from(data as Float32Array, toFloat16) });
+    const loaded = await flattenTree((await loadDecoder(dir)).params)[`unet.${name}`].data();
+    assertClose([...(loaded as Float32Array)], [...(data as Float32Array)], name, 1e-3);
+  });
+
+  it('lets no broken autoencoder pass for a picture', async () => {
+    const decoder = await loadDecoder(tinyPipeline);
+    const vae = treeMap(decoder.params.vae, (t) => tensor(new Float32Array(t.size).fill(NaN), { shape: t.shape }));
+    const broken = { ...decoder, params: { ...decoder.params, vae } };
+    await assert.rejects(generateMedia(broken, { prompts: ['red'], steps: 2 }), { name: 'NonFiniteError' });
   });
 
   it('captions: begin, words, end, padding; cut before the end', () => {

@@ -1,6 +1,6 @@
 /** Sounds from captions: the decoder's folder with its vocoder, and what is refused. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { flattenTree, tensorsOf } from '../../lib/graph';
@@ -112,6 +112,15 @@ describe('sounds by latent diffusion', () => {
     assert.ok(sounds.every((s) => s.every((v) => v >= -1 && v <= 1)));
     assert.notDeepEqual(sounds[0], sounds[1]);
     assert.deepEqual(await samplesOf(again), sounds);
+    // Without its own settings it would be taken for a decoder of pictures.
+    const settings = path.join(folder, 'omnilab.json');
+    const text = await readFile(settings, 'utf8');
+    await rm(settings);
+    await assert.rejects(
+      loadDecoder(folder),
+      /omnilab\.json: expected the settings of a decoder of sounds, found none/,
+    );
+    await writeFile(settings, text);
   });
 
   it("the vocoder's configuration has transformers' names and nothing else", async () => {

@@ -4,7 +4,8 @@ import * as fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { FormatError, treeMap } from '../../lib';
-import { linkFolder, toHost, trainTokenizer } from '../../lib/io';
+import { linkFolder, readSafetensors, toHost, trainTokenizer, writeSafetensors } from '../../lib/io';
+import type { StoredTensor } from '../../lib/io';
 import {
   fromLlamaJson,
   inputProjectorInit,
@@ -104,6 +105,65 @@ describe('models: folders of checkpoints', () => {
     await fails(/model\.safetensors/);
     fs.rmSync(path.join(dir, 'backbone/config.json'));
     await fails(/backbone\/config\.json/);
+  });
+
+  it('refuses an adapter that is not whole or does not fit, which would answer as another model', async () => {
+    await saveOmniAgent(dir, parts);
+    const settings = path.join(dir, 'backbone/adapter_config.json');
+    const weights = path.join(dir, 'backbone/adapter_model.safetensors');
+    const [json, { tensors }] = [fs.readFileSync(settings, 'utf8'), await readSafetensors(weights)];
+    const fails = async (pattern: RegExp): Promise<void> => {
+      await assert.rejects(
+        () => loadOmniAgentParts(dir),
+        (e: Error) => {
+          assert.ok(e instanceof FormatError, String(e));
+          assert.match(e.message, pattern);
+          return true;
+        },
+      );
+      fs.writeFileSync(settings, json);
+      await writeSafetensors(weights, tensors);
+    };
+    const change = (edit: (copy: Record<string, StoredTensor>) => void): Promise<void> => {
+      const copy = { ...tensors };
+      edit(copy);
+      return writeSafetensors(weights, copy);
+    };
+    fs.rmSync(settings);
+    await fails(/adapter_config\.json/);
+    fs.rmSync(weights);
+    await fails(/adapter_model\.safetensors/);
+    const layer = 'base_model.model.model.layers.0.self_attn.q_proj';
+    await change((copy) => {
+      delete copy[`${layer}.lora_A.weight`];
+      delete copy[`${layer}.lora_B.weight`];
+    });
+    await fails(/expected "model\.layers\.0\.self_attn\.q_proj\.lora_A" as float32 \[2, 64\], got nothing/);
+    await change((copy) => void delete copy['base_model.model.lm_head.weight']);
+    await fails(/expected the module lm_head in it/);
+    await change(
+      (copy) => (copy[`${layer}.lora_A.weight`] = { dtype: 'float32', shape: [1, 64], data: new Float32Array(64) }),
+    );
+    await fails(/q_proj\.lora_A" as float32 \[2, 64\], got float32 \[1, 64\]/);
+    await change(
+      (copy) => (copy['base_model.model.nothing.weight'] = { dtype: 'float32', shape: [1], data: new Float32Array(1) }),
+    );
+    await fails(/"nothing\.weight"/);
+    fs.writeFileSync(settings, json.replace('"r": 2', '"r": 3'));
+    await fails(/lora_A" as float32 \[3, \d+\], got float32 \[2, \d+\]/);
+    const broken = new Float32Array(tensors[`${layer}.lora_B.weight`].data.length).fill(NaN);
+    await change((copy) => (copy[`${layer}.lora_B.weight`] = { ...tensors[`${layer}.lora_B.weight`], data: broken }));
+    await fails(/expected finite values in ".*lora_B\.weight", got NaN at 0/);
+    await loadOmniAgentParts(dir);
+  });
+
+  it('refuses a tokenizer with more tokens than the model has', async () => {
+    const more = trainTokenizer(['a small text'], {
+      vocabSize: 310,
+      addedTokens: Array.from({ length: 54 }, (_, i) => `<${i}>`),
+    });
+    await saveOmniAgent(dir, { ...parts, tokenizer: more });
+    await assert.rejects(loadOmniAgentParts(dir), /tokenizer: expected at most the 300 tokens/);
   });
 
   it('reads configurations of transformers, and refuses what would be computed otherwise', () => {

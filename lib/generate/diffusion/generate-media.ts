@@ -160,6 +160,13 @@ async function generateBatch(
   const shape = decoded.shape.slice(1);
   const each = sizeOf(shape);
   decoded.dispose();
+  const broken = values.subarray(0, rows * each).findIndex((v) => !Number.isFinite(v));
+  if (broken >= 0)
+    throw new NonFiniteError(
+      'generateMedia',
+      `expected finite values from the autoencoder, got ${values[broken]} in row ${first + Math.floor(broken / each)}`,
+      'check its weights',
+    );
   const head = mediaHead('generateMedia', decoder.modality);
   return Array.from({ length: rows }, (_, i) => head.toMedium(config, values.slice(i * each, (i + 1) * each), shape));
 }
