@@ -5,6 +5,7 @@ import { loadOmniModel } from '../generate/omni-load';
 import type { LoadOptions } from '../generate/omni-load';
 import { freeze } from '../generate/programs';
 import { readAudio, readClip, readImage } from '../io/media-files';
+import { checkMedium } from '../io/media';
 import type { Medium } from '../io/media';
 import { readOmniAgentConfig } from '../models/omniagent-folder';
 import { makeEncyclopaedia } from '../world/encyclopaedia';
@@ -100,7 +101,8 @@ async function folderOf(name: string, options: PretrainedOptions): Promise<strin
 
 /** A conversation with OmniAgent. Its calls of `chat` are answered one after the other. */
 export class OmniAgentModel {
-  private messages: ChatMessage[];
+  /** The present conversation. A new one is a new object: what was asked in the old one goes on in the old one. */
+  private talk: { messages: ChatMessage[] };
   private queue: Promise<unknown> = Promise.resolve();
   /** The tools that it may call. */
   readonly tools: ToolRegistry;
@@ -118,7 +120,7 @@ export class OmniAgentModel {
     toolRegistry(tools);
     const own = [webSearch, codeInterpreter(sandbox), chart()] as readonly Tool[];
     this.tools = toolRegistry([...own.filter((t) => !tools.some((other) => other.name === t.name)), ...tools]);
-    this.messages = this.beginning();
+    this.talk = { messages: this.beginning() };
   }
 
   /**
@@ -150,19 +152,23 @@ export class OmniAgentModel {
    * @throws ArgumentError for a request that cannot be used, FormatError for a file that cannot be read, CancelledError
    */
   chat(request: ChatRequest): Promise<Reply> {
-    const turn = this.queue.then(() => this.answer(request));
+    const { talk } = this;
+    const turn = this.queue.then(() => this.answer(request, talk));
     this.queue = turn.catch(() => undefined);
     return turn;
   }
 
   /** The conversation so far: every turn of user, model and tools. */
   conversation(): readonly ChatMessage[] {
-    return this.messages;
+    return this.talk.messages;
   }
 
-  /** Begins anew, or goes on from a conversation that was kept. */
+  /**
+   * Begins anew, or goes on from a conversation that was kept. An answer that is still being given ends, but is no part of
+   * the new conversation.
+   */
   reset(conversation?: readonly ChatMessage[]): void {
-    this.messages = conversation ? [...conversation] : this.beginning();
+    this.talk = { messages: conversation ? [...conversation] : this.beginning() };
   }
 
   private beginning(): ChatMessage[] {
@@ -170,7 +176,8 @@ export class OmniAgentModel {
     return system === undefined ? [] : [{ role: 'system', content: system }];
   }
 
-  private async answer(request: ChatRequest): Promise<Reply> {
+  private async answer(request: ChatRequest, talk: { messages: ChatMessage[] }): Promise<Reply> {
+    checkRequest(request);
     const { text = '', onToken, onEvent } = request;
     const media = await readMedia(request);
     if (!text.trim() && !media.length)
@@ -178,7 +185,7 @@ export class OmniAgentModel {
     const { tools, allowed } = this.toolsFor(request.tools);
     const reply = await runTurn(
       this.model,
-      this.messages,
+      talk.messages,
       { text, media },
       {
         ...request,
@@ -192,7 +199,7 @@ export class OmniAgentModel {
           }),
       },
     );
-    this.messages = reply.messages;
+    talk.messages = reply.messages;
     return reply;
   }
 
@@ -212,6 +219,27 @@ export class OmniAgentModel {
         );
     return { tools, allowed };
   }
+}
+
+/** Refuses what a program without types may have put into a request. */
+function checkRequest(request: ChatRequest): void {
+  const refuse = (what: string, expected: string, got: unknown): never => {
+    throw new ArgumentError(
+      'chat',
+      `expected ${what} to be ${expected}, got ${got === null ? 'null' : typeof got}`,
+      "write chat({ text: '...', imagePath: '...' }), and leave out what is not needed",
+    );
+  };
+  if (typeof request !== 'object' || (request as unknown) === null) refuse('a request', 'an object', request);
+  for (const name of ['text', 'imagePath', 'audioPath', 'videoPath'] as const) {
+    const value: unknown = request[name];
+    if (value !== undefined && typeof value !== 'string') refuse(name, 'a text', value);
+  }
+  for (const name of ['media', 'tools'] as const)
+    if (request[name] !== undefined && !Array.isArray(request[name])) refuse(name, 'a list', request[name]);
+  for (const name of ['onToken', 'onEvent'] as const)
+    if (request[name] !== undefined && typeof request[name] !== 'function') refuse(name, 'a function', request[name]);
+  for (const [i, medium] of (request.media ?? []).entries()) checkMedium('chat', `media[${i}]`, medium);
 }
 
 async function readMedia({ imagePath, audioPath, videoPath, media = [] }: ChatRequest): Promise<Medium[]> {

@@ -28,6 +28,15 @@ const NAMES: Record<Modality, [one: string, ask: string, method: string]> = {
   video: ['video', 'a clip', 'saveVideo'],
 };
 
+/** Whether JSON can be made of a value: a tool of the user's may return anything, rings and functions too. */
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 export class Reply implements ReplyParts {
   /** The answer, without thoughts, plans, calls and signal tokens. */
   readonly text: string;
@@ -118,9 +127,10 @@ export class Reply implements ReplyParts {
     return file;
   }
 
-  /** What a program needs of it: media as their kinds and sizes, without their data. */
+  /** What a program needs of it: media as their kinds and sizes, without their data; values of tools if JSON has them. */
   toJSON(): object {
-    const { text, thoughts, plan, toolCalls, incomplete, warnings } = this;
+    const { text, thoughts, plan, incomplete, warnings } = this;
+    const toolCalls = this.toolCalls.map(({ value, ...call }) => (isJson(value) ? { ...call, value } : call));
     const media = this.media.map((m) =>
       m.modality === 'image'
         ? { modality: m.modality, width: m.picture.width, height: m.picture.height }

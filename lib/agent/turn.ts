@@ -17,6 +17,7 @@ import { PlanRun } from './planner';
 import { Reply } from './reply';
 import { route } from './router';
 import type { Block } from './router';
+import { checkTimeout } from './tool';
 import type { ToolRegistry } from './tool';
 
 /** What a user asks. */
@@ -86,14 +87,18 @@ interface Work {
   random: Random;
 }
 
-/** Answers a request that continues a conversation. @throws CancelledError, and what the model throws of itself */
+/**
+ * Answers a request that continues a conversation.
+ * @throws ArgumentError for limits that are none and a request that the model has no room for, CancelledError, and what
+ *   the model throws of itself
+ */
 export async function runTurn(
   model: AgentModel,
   conversation: readonly ChatMessage[],
   request: Request,
   options: TurnOptions,
 ): Promise<Reply> {
-  const { maxTurns = 6, maxCalls = 10, seed = 0 } = options;
+  const { maxTurns = 6, maxCalls = 10, seed = 0, callTimeoutMs } = options;
   for (const [name, value, least] of [
     ['maxTurns', maxTurns, 1],
     ['maxCalls', maxCalls, 0],
@@ -104,6 +109,7 @@ export async function runTurn(
         `expected ${name} to be a whole number of ${least} or more, got ${value}`,
         'leave it out for the default',
       );
+  if (callTimeoutMs !== undefined) checkTimeout('chat', 'callTimeoutMs', callTimeoutMs);
   const work: Work = {
     model,
     options,
@@ -139,7 +145,14 @@ async function oneTurn(work: Work, turn: number, last: boolean): Promise<boolean
   const { temperature, topP, maxNewTokens, onEvent, signal } = options;
   checkAborted(signal);
   const messages = fitting(work);
-  if (turn > 0 && model.room && model.room(messages) < 1) {
+  const room = model.room?.(messages) ?? Infinity;
+  if (room < 1) {
+    if (turn === 0)
+      throw new ArgumentError(
+        'chat',
+        `expected a request that leaves room for an answer, got one that is ${1 - room} tokens too long`,
+        "shorten the text, or give fewer media; the model's context is all that it can hold",
+      );
     work.warnings.push("the answer was cut: the model's context is full");
     return false;
   }

@@ -1,4 +1,5 @@
 /** The files of a reply: its media, and its charts. */
+import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Reply } from '../agent';
 import { ArgumentError, MissingPackageError } from '../errors';
@@ -6,10 +7,25 @@ import { writeFileAtomic } from '../io/atomic';
 import { saveFigure } from '../report/render-figure';
 import type { Figure } from '../report/figure';
 
+/** Makes a folder where it is missing. @throws ArgumentError for one that cannot be written into */
+export async function prepareFolder(folder: string): Promise<void> {
+  try {
+    await fs.mkdir(folder, { recursive: true });
+    await fs.access(folder, fs.constants.W_OK);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'a file in its place' : (code ?? message);
+    throw new ArgumentError('--out', `expected a folder to write into, got ${why} (${folder})`, 'name another folder', {
+      cause: error,
+    });
+  }
+}
+
 /** Writes them into a folder, their names beginning with `prefix`. Returns the paths. */
 export async function saveReply(reply: Reply, folder: string, prefix = ''): Promise<string[]> {
-  const files = await reply.saveAll(folder, prefix);
   const charts = reply.toolCalls.filter((call) => call.ok && call.name === 'chart');
+  if (reply.media.length || charts.length) await prepareFolder(folder);
+  const files = await reply.saveAll(folder, prefix);
   for (const [i, call] of charts.entries()) {
     const name = `${prefix}chart-${i + 1}`;
     try {

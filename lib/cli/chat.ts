@@ -6,7 +6,7 @@ import { plan } from '../pipeline/identity';
 import { parseProfile } from '../pipeline/profile';
 import { isPresent, runDir } from '../pipeline/store';
 import { ChatPrinter } from './chat-printer';
-import { saveReply } from './chat-files';
+import { prepareFolder, saveReply } from './chat-files';
 import { converse } from './chat-session';
 import type { Input } from './chat-session';
 import { interruptible } from './interrupt';
@@ -76,6 +76,12 @@ function toolNames(text: string | undefined, agent: OmniAgentModel): string[] | 
   return names;
 }
 
+/** Throws an ArgumentError as a mistake of usage, and anything else as it is. */
+function asMistake(error: unknown): never {
+  if (error instanceof ArgumentError) throw new UsageError(error.where, error.what, error.help, { cause: error });
+  throw error;
+}
+
 /** `omnilab chat`. Returns the exit status. */
 export async function chatCommand(
   words: readonly string[],
@@ -88,6 +94,8 @@ export async function chatCommand(
   const text = options.text ?? (words.length ? words.join(' ') : undefined);
   const { image, audio, video } = options;
   const single = text !== undefined || [image, audio, video].some((file) => file !== undefined);
+  // Before the minutes that an answer may take.
+  if (options.out !== undefined) await prepareFolder(options.out).catch(asMistake);
   const agent = await (sources.load ?? load)(options);
   const tools = toolNames(options.tools, agent);
   const { seed, temperature, maxTurns, json, out } = options;
@@ -111,8 +119,7 @@ export async function chatCommand(
         else printer.end(reply, files);
       } catch (error) {
         printer.endLine();
-        if (error instanceof ArgumentError && error.where === 'chat')
-          throw new UsageError(error.where, error.what, error.help, { cause: error });
+        if (error instanceof ArgumentError && error.where === 'chat') asMistake(error);
         throw error;
       }
     },

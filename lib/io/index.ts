@@ -6,7 +6,7 @@ export type { StoredArray, StoredTensor, StoredType } from './safetensors';
 export { Tokenizer } from './tokenizer';
 export { byteAlphabet, trainTokenizer } from './tokenizer-train';
 export type { TokenizerTraining } from './tokenizer-train';
-export { frameOf } from './media';
+export { checkMedium, frameOf } from './media';
 export type { Clip, Medium, Picture, Sound } from './media';
 export { resample } from './resample';
 export { cropClip, cropSquare, pickFrames, resizeClip, resizePicture } from './resize';

@@ -84,6 +84,39 @@ describe('agent: OmniAgentModel', function () {
     assert.equal(agent.conversation().length, 4);
   });
 
+  it('refuses requests that no types have checked, each with a reason', async () => {
+    const model = scripted([]);
+    const agent = new OmniAgentModel(model);
+    const picture = (values: number[]) => [
+      { modality: 'image', picture: { width: 1, height: 1, data: Float32Array.from(values) } },
+    ];
+    for (const request of [
+      undefined,
+      'draw',
+      { text: 5 },
+      { text: null },
+      { text: 'x', imagePath: null },
+      { text: 'x', audioPath: 5 },
+      { text: 'x', tools: 'web_search' },
+      { text: 'x', tools: [null] },
+      { text: 'x', onToken: 'print' },
+      { text: 'x', media: 'abc' },
+      { text: 'x', media: [null] },
+      { text: 'x', media: [{ modality: 'smell' }] },
+      { text: 'x', media: [{ modality: 'image' }] },
+      { text: 'x', media: picture([0, 0]) },
+      { text: 'x', media: picture([0, 0, NaN]) },
+      { text: 'x', media: [{ modality: 'audio', sound: { sampleRate: 0, samples: new Float32Array(1) } }] },
+      { text: 'x', media: [{ modality: 'audio', sound: { sampleRate: 8000, samples: new Float32Array(0) } }] },
+      { text: 'x', callTimeoutMs: Infinity },
+    ])
+      await assert.rejects(agent.chat(request as never), (error: Error) => {
+        assert.ok(error instanceof ArgumentError, `${JSON.stringify(request)}: ${String(error)}`);
+        return true;
+      });
+    assert.deepEqual([model.asked.length, agent.conversation().length], [0, 0]);
+  });
+
   it('keeps its conversation, and begins anew', async () => {
     const model = scripted(['One.', 'Two.', 'Three.', 'Four.']);
     const agent = new OmniAgentModel(model, { system: 'Be brief.' });
@@ -108,6 +141,17 @@ describe('agent: OmniAgentModel', function () {
     await agent.chat({ text: 'D' });
     assert.equal(agent.conversation().length, 7);
     assert.equal(kept.length, 5);
+    // An answer that was begun before does not come back into the new conversation.
+    const late = new OmniAgentModel(scripted(['Late.', 'New.'], { delayMs: 1 }));
+    const answer = late.chat({ text: 'E' });
+    late.reset();
+    assert.equal((await answer).text, 'Late.');
+    assert.deepEqual(late.conversation(), []);
+    await late.chat({ text: 'F' });
+    assert.deepEqual(
+      late.conversation().map((m) => m.content),
+      ['F', 'New.'],
+    );
   });
 
   it('has its tools, those of its user, and those of a request', async () => {

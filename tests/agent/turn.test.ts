@@ -184,7 +184,7 @@ describe('agent: turns', function () {
     assert.equal(many.reply.text, 'Done.');
     const none = await ask([flaky(true), '<ACT>Then not.'], { maxCalls: 0 });
     assert.equal(none.reply.toolCalls[0].ok, false);
-    for (const options of [{ maxTurns: 0 }, { maxTurns: 1.5 }, { maxCalls: -1 }])
+    for (const options of [{ maxTurns: 0 }, { maxTurns: 1.5 }, { maxCalls: -1 }, { callTimeoutMs: 1e12 }])
       await assert.rejects(ask(['x'], options), ArgumentError);
   });
 
@@ -340,6 +340,13 @@ describe('agent: turns', function () {
     const full = scripted([call('flaky', { ok: true }), 'So.'], { room: (m) => 3 - m.length });
     const cut = await runTurn(full, [], { text: 'Go.' }, { tools });
     assert.deepEqual(cut.warnings, ["the answer was cut: the model's context is full"]);
+    const never = scripted(['x'], { room: (m) => 10 - words(m) });
+    await assert.rejects(runTurn(never, [], { text: 'x '.repeat(30).trim() }, { tools }), (e: Error) => {
+      assert.ok(e instanceof ArgumentError);
+      assert.match(e.message, /^chat: .*21 tokens too long\nhelp: shorten/);
+      return true;
+    });
+    assert.equal(never.asked.length, 0);
   });
 
   it('lets no text from outside stand for a medium', async () => {

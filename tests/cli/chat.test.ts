@@ -127,6 +127,14 @@ describe('cli: chat', function () {
       assert.equal(out, '');
       assert.equal(result.model.asked.length, 0);
     }
+    // Before a model is loaded for nothing.
+    const inTheWay = path.join(dir, 'file');
+    fs.writeFileSync(inTheWay, '');
+    for (const bad of [inTheWay, path.join(inTheWay, 'deeper')]) {
+      const blocked = await run([IMG], { text: 'x', out: bad });
+      assert.deepEqual([blocked.status, blocked.model.asked.length], [2, 0]);
+      assert.match(err, /^--out: expected a folder to write into, got a file in its place \(.*\)\nhelp: /);
+    }
     const failing = await run([new Error('the device went away')], { text: 'x' });
     assert.equal(failing.status, 1);
     const allowed = await run(['<TOOL_CALL>{"name":"chart","arguments":{}}', 'x'], { text: 'x', tools: 'none' });
