@@ -60,6 +60,10 @@ function moments(
   return { mean, std: squares.div(count.sub(correction).maximum(1)).sqrt(), count };
 }
 
+/** x / (std + epsilon); without epsilon 0 where there is no variance, as x is 0 there. */
+const standardized = (x: Tensor, std: Tensor, epsilon: number): Tensor =>
+  x.div(epsilon ? std.add(epsilon) : where(std.greater(0), std, 1));
+
 function checkEpsilon(where: string, epsilon: number): void {
   checkNumber(where, 'epsilon', epsilon, epsilon >= 0, '>= 0');
 }
@@ -81,7 +85,7 @@ export function groupAdvantages(rewards: Tensor, options: GroupAdvantageOptions 
   let advantages = r.sub(group.mean);
   if (scale !== 'none') {
     const std = scale === 'group' ? group.std : moments(r, mask, [0, 1], correction).std;
-    advantages = advantages.div(std.add(epsilon));
+    advantages = standardized(advantages, std, epsilon);
   }
   if (single === 'reward')
     advantages = where(group.count.equal(1), scale === 'none' ? r : r.div(1 + epsilon), advantages);
@@ -134,5 +138,5 @@ export function tokenAdvantages(rewards: Tensor, mask: Tensor, options: TokenAdv
   const returns = discountedReturns(rewards, mask, gamma);
   const m = mask.cast('bool').cast('float32');
   const { mean, std } = moments(returns, m, [1, 2], correction);
-  return returns.sub(mean).div(std.add(epsilon)).mul(m);
+  return standardized(returns.sub(mean), std, epsilon).mul(m);
 }

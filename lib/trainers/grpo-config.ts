@@ -11,29 +11,35 @@ import { z } from 'zod';
 import { aggregations } from '../losses/aggregate';
 import { klEstimators } from '../losses/kl';
 
-const policySchema = z.strictObject({
-  clipLow: z.number().min(0).max(1).default(0.2),
-  clipHigh: z.number().min(0).optional(),
-  dualClip: z.number().gt(1).optional(),
-  delta: z.number().gt(1).optional(),
-  ratio: z.enum(['token', 'sequence']).default('token'),
-  maxLogRatio: z.number().positive().optional(),
-  kl: z
-    .strictObject({
-      beta: z.number().min(0),
-      estimator: z.enum(klEstimators).default('k3'),
-      limited: z.boolean().default(false),
-    })
-    .default({ beta: 0.04, estimator: 'k3', limited: false }),
-  entropyCoefficient: z.number().min(0).default(0),
-  aggregation: z
-    .strictObject({
-      mode: z.enum(aggregations),
-      length: z.number().positive().optional(),
-      countEmpty: z.boolean().optional(),
-    })
-    .default({ mode: 'seq-mean-token-mean' }),
-});
+const policySchema = z
+  .strictObject({
+    clipLow: z.number().min(0).max(1).default(0.2),
+    clipHigh: z.number().min(0).optional(),
+    dualClip: z.number().gt(1).optional(),
+    delta: z.number().gt(1).optional(),
+    ratio: z.enum(['token', 'sequence']).default('token'),
+    maxLogRatio: z.number().positive().optional(),
+    kl: z
+      .strictObject({
+        beta: z.number().min(0),
+        estimator: z.enum(klEstimators).default('k3'),
+        limited: z.boolean().default(false),
+      })
+      .default({ beta: 0.04, estimator: 'k3', limited: false }),
+    entropyCoefficient: z.number().min(0).default(0),
+    aggregation: z
+      .strictObject({
+        mode: z.enum(aggregations),
+        length: z.number().positive().optional(),
+        countEmpty: z.boolean().optional(),
+      })
+      .default({ mode: 'seq-mean-token-mean' }),
+  })
+  // As policyLoss wants it; found here, it is found before the stages that a run builds on are made.
+  .refine(({ clipLow, clipHigh = clipLow, delta = Infinity }) => delta > 1 + clipHigh, {
+    path: ['delta'],
+    error: 'expected a number above 1 + clipHigh',
+  });
 
 const standardization = {
   epsilon: z.number().min(0).default(1e-4),
@@ -68,6 +74,7 @@ export const grpoMethodSchema = z.strictObject({
       min: z.number().positive(),
       max: z.number().positive(),
     })
+    .refine(({ min, max }) => min <= max, { path: ['max'], error: 'expected a number of at least min' })
     .optional(),
 });
 export type GrpoMethod = z.infer<typeof grpoMethodSchema>;

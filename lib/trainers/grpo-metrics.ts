@@ -65,9 +65,15 @@ export function categoryMetrics(judged: readonly Judged[]): TrainMetrics {
   );
 }
 
-/** Standard deviations of the rewards of groups of `n` neighbours. */
+/** What is no variance but a rounding error: six times 0.2 has a mean of 0.19999999999999998. As torch.isclose, which TRL asks. */
+const NO_STD = 1e-8;
+
+/** Standard deviations of the rewards of groups of `n` neighbours; 0 where they are equal up to rounding. */
 export const groupStds = (rewards: readonly number[], n: number): number[] =>
-  Array.from({ length: rewards.length / n }, (_, g) => std(rewards.slice(g * n, (g + 1) * n)));
+  Array.from({ length: rewards.length / n }, (_, g) => {
+    const found = std(rewards.slice(g * n, (g + 1) * n));
+    return found <= NO_STD ? 0 : found;
+  });
 
 /** Means of metrics that several updates report. */
 export const averaged = (all: readonly TrainMetrics[]): TrainMetrics =>

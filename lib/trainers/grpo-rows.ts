@@ -117,7 +117,9 @@ export function advantagesFor(
     const mask = new Float32Array(responses.length * time);
     responses.forEach(({ own, reward, process }, i) => {
       rewards.set(process, i * time);
-      rewards[i * time + own.lastIndexOf(true)] += reward;
+      // A prompt that fills the length leaves no room for a response.
+      const last = own.lastIndexOf(true);
+      if (last >= 0) rewards[i * time + last] += reward;
       mask.set(own.map(Number), i * time);
     });
     const shape = [responses.length / n, n, time];

@@ -7,7 +7,7 @@ import type { PolicyRow } from './grpo-rows';
 import type { Group } from './grpo-state';
 import type { ReplayBuffer } from './replay-buffer';
 
-/** The mean of |A| over a response's own tokens: |A| itself where all its tokens share one. */
+/** The mean of |A| over a response's own tokens: |A| itself where all its tokens share one; 0 for a response without any. */
 function size({ own, advantages }: PolicyRow): number {
   let [sum, count] = [0, 0];
   own.forEach((mine, t) => {
@@ -15,7 +15,7 @@ function size({ own, advantages }: PolicyRow): number {
     sum += Math.abs(advantages[t]);
     count++;
   });
-  return sum / count;
+  return count ? sum / count : 0;
 }
 
 /** `fresh` holds groups of `n` neighbours, `stds` those of their rewards. Changes the buffer. Without capacity: `fresh`. */

@@ -198,6 +198,17 @@ describe('policy-gradient losses', () => {
   it('correction 0 is the std over n', async () =>
     closeAll(groupAdvantages(tensor([[0, 2]]), { correction: 0, epsilon: 0 }), [-1, 1], 'advantage'));
 
+  it('without epsilon a group without variance has advantage 0, not NaN', async () => {
+    const rewards = tensor([
+      [0.5, 0.5],
+      [0, 2],
+    ]);
+    await closeAll(groupAdvantages(rewards, { epsilon: 0, correction: 0 }), [0, 0, -1, 1], 'advantage');
+    const ends = tensor([[[0, 0.5]], [[0, 1]]]);
+    const mask = tensor([[[1, 1]], [[0, 1]]]);
+    await closeAll(tokenAdvantages(ends, mask, { epsilon: 0 }), [0, 0, 0, 0], 'advantage');
+  });
+
   it('weights scale the policy term, not the KL', async () => {
     const one = tensor([[-1]]);
     const inputs = { logProbs: one, advantages: tensor([2]), mask: tensor([[1]]), refLogProbs: tensor([[-2]]) };

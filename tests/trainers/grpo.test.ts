@@ -21,6 +21,7 @@ import {
   vectorShape,
 } from '../../lib/trainers';
 import type { Completion, GrpoMethod, GrpoOptions, RlEnvironment, RlTask, TrainContext } from '../../lib/trainers';
+import { groupStds } from '../../lib/trainers/grpo-metrics';
 
 const model: LlamaConfig = {
   vocabSize: 16,
@@ -165,6 +166,53 @@ describe('reward-based training', () => {
     assert.ok(sum('replay/replaced') > 0);
     assert.ok(sum('replay/replaced') / 3 <= sum('frac_reward_zero_std') + 1e-6);
     assert.ok(context.rows.at(-1)!.metrics['replay/size'] > 1);
+  });
+
+  it('a method that cannot be computed is refused as a configuration', () => {
+    const refused = (more: object, message: RegExp): void =>
+      void assert.throws(() => grpoMethodSchema.parse({ ...grpoPresets.onlineGrpo, ...more }), message);
+    refused({ policy: { delta: 1.1 } }, /above 1 \+ clipHigh/);
+    refused({ policy: { clipHigh: 0.6, delta: 1.5 } }, /above 1 \+ clipHigh/);
+    assert.equal(grpoMethodSchema.parse({ ...grpoPresets.grpo, policy: { delta: 1.5 } }).policy.delta, 1.5);
+    refused({ dynamicTemperature: { rate: 0.1, target: 'first', min: 2, max: 1 } }, /at least min/);
+  });
+
+  it('equal rewards are no variance, however their mean is rounded', async () => {
+    for (const n of [2, 3, 6, 16])
+      for (let k = 0; k <= 30; k++) assert.deepEqual(groupStds(new Array<number>(2 * n).fill(k / 30), n), [0, 0]);
+    const [some] = groupStds([0.2, 0.2, 0.2, 0.2, 0.2, 0.21], 6);
+    assert.ok(Math.abs(some - 0.01 / Math.sqrt(6)) < 1e-12);
+    // Six times 0.2 is not 1.2.
+    const flat: RlEnvironment = {
+      ...environment,
+      judge: (t, rollout) => ({ ...environment.judge(t, rollout), reward: 0.2 }),
+    };
+    const sampling = samplingSchema.parse({ generations: 6, maxNewTokens: 8, maxLength: 32 });
+    const context = memoryContext();
+    await trainGrpo(context, { ...options(grpoPresets.onlineGrpo, { steps: 2 }), environment: flat, sampling });
+    for (const { metrics } of context.rows.slice(1)) {
+      assert.equal(metrics.frac_reward_zero_std, 1);
+      assert.equal(metrics['replay/size'], 0);
+    }
+  });
+
+  it('a prompt that fills the length has an empty response, which teaches nothing', async () => {
+    const long = { ...task('train', 1), ids: Array.from({ length: 32 }, (_, t) => 5 + (t % 11)) };
+    const mixed: RlEnvironment = {
+      ...environment,
+      tasks: [long, ...environment.tasks.slice(1)],
+      judge: (t, rollout) =>
+        rollout.tokens.length
+          ? environment.judge(t, rollout)
+          : { reward: 0, rewards: {}, process: new Float32Array(0), text: '', calls: 0, failedCalls: 0 },
+    };
+    for (const name of ['onlineGrpo', 'grpoPlusPlus'] as const) {
+      const context = memoryContext();
+      await trainGrpo(context, { ...options(grpoPresets[name], { steps: 4 }), environment: mixed });
+      const trained = context.rows.slice(1).map(({ metrics }) => metrics);
+      assert.ok(trained.some((m) => m['completions/min_length'] === 0));
+      assert.ok(trained.every((m) => Number.isFinite(m.loss)));
+    }
   });
 
   const folder = mkdtempSync(path.join(tmpdir(), 'grpo-'));
