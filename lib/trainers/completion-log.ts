@@ -2,7 +2,7 @@
  * Completions as JSON Lines that a person can read: one response a line. A resumed run repeats the steps after its last
  * checkpoint; their lines are replaced, so that the file equals a straight run's.
  */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, truncateSync } from 'node:fs';
 
 /** One response; after TRL's table of completions. */
 export interface Completion {
@@ -37,10 +37,13 @@ export function completionLog(file: string): (completions: readonly Completion[]
   return (completions) => {
     if (!completions.length) return;
     if (!opened && existsSync(file)) {
-      const kept = readFileSync(file, 'utf8')
-        .split('\n')
-        .filter((line) => line && stepOf(line) < completions[0].step);
-      writeFileSync(file, kept.map((line) => `${line}\n`).join(''));
+      // Cut, not written anew: a kill in between must not lose what was there.
+      let kept = 0;
+      for (const line of readFileSync(file, 'utf8').split(/(?<=\n)/)) {
+        if (stepOf(line) >= completions[0].step) break;
+        kept += Buffer.byteLength(line);
+      }
+      truncateSync(file, kept);
     }
     opened = true;
     appendFileSync(file, completions.map((c) => `${JSON.stringify(c)}\n`).join(''));

@@ -1,9 +1,11 @@
 /** MM-DPO's trainer: it learns, resumes as it would have gone on, and its references are computed once. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CancelledError } from '../../lib/errors';
+import { writeSafetensors } from '../../lib/io/safetensors';
 import { llamaInit, llamaSizes } from '../../lib/models/llama';
 import type { LlamaConfig } from '../../lib/models/llama';
 import { Random } from '../../lib/nn';
@@ -119,6 +121,31 @@ describe('MM-DPO, the trainer', () => {
       assert.equal(readdirSync(cacheDir).length, 5);
       await trainDpo(memoryContext(), { ...cached, base: llamaInit(new Random(2), config) });
       assert.equal(readdirSync(cacheDir).length, 7);
+    } finally {
+      rmSync(cacheDir, { recursive: true });
+    }
+  });
+
+  it('makes a damaged file of the reference again', async () => {
+    const cacheDir = mkdtempSync(path.join(tmpdir(), 'reference-'));
+    try {
+      const options = { model: config, base, batchSize: 4, vectors, cacheDir };
+      const examples = all.slice(0, 6).map((p) => p.chosen);
+      const values = await referenceLogProbs(options, examples);
+      const [name, ...others] = readdirSync(cacheDir);
+      assert.deepEqual(others, []);
+      const file = path.join(cacheDir, name);
+      const whole = readFileSync(file);
+      const none = { logProbs: { dtype: 'float32', shape: [0], data: new Float32Array(0) } } as const;
+      for (const damage of [
+        () => writeFile(file, whole.subarray(0, whole.length - 5)),
+        () => writeFile(file, 'no tensors'),
+        () => writeSafetensors(file, none),
+      ]) {
+        await damage();
+        assert.deepEqual(await referenceLogProbs(options, examples), values);
+        assert.ok(readFileSync(file).equals(whole));
+      }
     } finally {
       rmSync(cacheDir, { recursive: true });
     }
