@@ -12,6 +12,7 @@ import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelledError } from '../errors';
 import { checkCancelled } from '../runtime/cancel';
+import { unwritable } from './disk';
 
 const LOCK = /^\.lock-(\d+)-(\w+)-([0-9a-f]{8})$/;
 const POLL_MS = 200;
@@ -58,14 +59,19 @@ function others(dir: string, mine: string): number[] {
 
 /**
  * Takes the lock of a folder, waiting for a live holder; `onWait` is told its process id once. Returns the function
- * that gives the lock back. Throws CancelledError if the signal is aborted while waiting.
+ * that gives the lock back. Throws CancelledError if the signal is aborted while waiting, OmniError if the folder cannot be
+ * made.
  */
 export async function lockFolder(
   dir: string,
   onWait: (pid: number) => void,
   signal?: AbortSignal,
 ): Promise<() => void> {
-  fs.mkdirSync(dir, { recursive: true });
+  try {
+    fs.mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw unwritable(dir, error);
+  }
   own ??= startOf(process.pid) ?? 'unknown';
   const mine = `.lock-${process.pid}-${own}-${randomBytes(4).toString('hex')}`;
   const file = path.join(dir, mine);

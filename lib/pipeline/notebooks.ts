@@ -46,12 +46,15 @@ export function selectNotebooks(all: readonly NotebookEntry[], only?: string): N
       ? named(entry)
       : !wanted || within(notebookName(entry), wanted) || entry.needs.some((need) => within(need, wanted)),
   );
-  if (wanted && !chosen.length)
+  if (wanted && !chosen.length) {
+    const names = all.flatMap((entry) => [notebookName(entry), ...entry.needs]);
+    const known = wanted.includes('/') ? names : names.flatMap((name) => [name, name.split('/')[0]]);
     throw new ArgumentError(
       'reproduce',
       `there is no notebook or experiment "${only}"`,
-      closest(wanted, [...byName.keys(), ...new Set(all.flatMap((entry) => entry.needs))]),
+      closest(wanted, [...new Set(known)]),
     );
+  }
   const ordered: NotebookEntry[] = [];
   const visit = (entry: NotebookEntry, path: string[]) => {
     if (ordered.includes(entry)) return;

@@ -11,6 +11,7 @@ import { cancellable, checkCancelled } from '../runtime/cancel';
 import { CheckpointFolder } from './checkpoint';
 import type { Stored } from './checkpoint';
 import { makeContext } from './context';
+import { explained } from './disk';
 import { describeMachine, gitState, libraryVersions } from './environment';
 import { plan as makePlan } from './identity';
 import type { Plan } from './identity';
@@ -67,8 +68,8 @@ export function currentSeeds(profile = currentProfile()): number[] {
 
 /**
  * Makes or loads the run of an experiment. Throws ArgumentError for unknown names and bad configurations,
- * CancelledError when the signal is aborted, and whatever the experiment's own code throws (the run is then marked as
- * failed, and goes on from its last checkpoint the next time).
+ * CancelledError when the signal is aborted, OmniError where the folder of runs cannot be written, and whatever the
+ * experiment's own code throws (the run is then marked as failed, and goes on from its last checkpoint the next time).
  */
 export async function run(name: string, options: RunOptions = {}): Promise<Run> {
   const profile = options.profile === undefined ? currentProfile() : parseProfile(options.profile);
@@ -115,10 +116,14 @@ async function open(plan: Plan, dir: string, settings: Settings): Promise<Run> {
     dir,
     (pid) => say(plan, settings, `process ${pid} is making it; waiting for its result`),
     settings.signal,
-  );
+  ).catch((error: unknown) => {
+    throw explained(dir, error);
+  });
   try {
     // Another process may have finished it meanwhile.
     return (await finished(plan, dir, settings, true)) ?? (await make(plan, dir, parents, settings));
+  } catch (error) {
+    throw explained(dir, error);
   } finally {
     release();
   }

@@ -204,6 +204,7 @@ describe('pipeline: reproduce', () => {
       go({ only: 'toy/fitt' }),
       (e) => e instanceof ArgumentError && /closest names are toy\/fit/.test(e.message),
     );
+    await assert.rejects(go({ only: 'mroe' }), /no notebook or experiment "mroe"\nhelp: the closest names are more,/);
     await assert.rejects(go({ seeds: 0 }), ArgumentError);
   });
 

@@ -6,7 +6,8 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import './fixtures/toy';
-import { CancelledError, FormatError } from '../../lib/errors';
+import { CancelledError, FormatError, OmniError } from '../../lib/errors';
+import { explained } from '../../lib/pipeline/disk';
 import { lockFolder, lockHolders } from '../../lib/pipeline/lock';
 import { plan, run } from '../../lib/pipeline';
 import { readManifest, runDir } from '../../lib/pipeline/store';
@@ -203,6 +204,18 @@ describe('pipeline: resume', () => {
     assert.equal(made.length, 1, ended.map((e) => e.output).join('---\n'));
     for (const other of ended) if (other !== made[0]) assert.match(other.output, /process \d+ is making it; waiting/);
     assert.deepEqual(files(), straight);
+  });
+
+  it('says what to do where the folder of runs cannot be written', async () => {
+    const file = path.join(root, 'file');
+    fs.writeFileSync(file, '');
+    process.env.OMNILAB_RUNS = file;
+    const told = /file.*: expected a folder that can be written, .*ENOTDIR.*\nhelp: make room/s;
+    await assert.rejects(fit(), (e) => e instanceof OmniError && told.test(e.message));
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    const other = Object.assign(new Error('spawn EACCES'), { code: 'EACCES', path: 'python3' });
+    assert.match((explained('/runs/a', full) as Error).message, /^\/runs\/a: .*ENOSPC.*\nhelp: .*OMNILAB_RUNS/s);
+    assert.equal(explained('/runs/a', other), other);
   });
 
   it('is made once by callers of one process', async () => {
