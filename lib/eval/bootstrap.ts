@@ -32,19 +32,22 @@ function quantile(sorted: readonly number[], q: number): number {
 
 /**
  * Intervals of several statistics at once. `statistics` gets the positions of the drawn samples, with repetition. Same arguments, same
- * intervals. Throws ArgumentError without samples.
+ * intervals. Draws in which a statistic is not finite are left out of its interval. Throws ArgumentError.
  */
 export function bootstrap(
   count: number,
   statistics: (rows: readonly number[]) => Record<string, number>,
   { draws = 1000, seed = 0, level = 0.95, strata }: BootstrapOptions = {},
 ): Record<string, Interval> {
-  if (count < 1 || draws < 1 || (strata && strata.length !== count))
+  const whole = (n: number): boolean => Number.isSafeInteger(n) && n >= 1;
+  if (!whole(count) || !whole(draws) || (strata && strata.length !== count))
     throw new ArgumentError(
       'bootstrap',
       `expected samples, draws and a stratum for each sample, got ${count}, ${draws} and ${strata?.length ?? 'none'}`,
       'evaluate some samples first',
     );
+  if (!(level > 0 && level < 1))
+    throw new ArgumentError('bootstrap', `expected a level between 0 and 1, got ${level}`, 'choose for example 0.95');
   const all = Array.from({ length: count }, (_, i) => i);
   const groups = [...new Set(strata ?? [''])].map((s) => (strata ? all.filter((i) => strata[i] === s) : all));
   const random = new Random(seed, 'bootstrap');

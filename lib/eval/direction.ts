@@ -1,7 +1,7 @@
 /**
  * Whether a difference from a baseline has the sign that a paper reports, by a written rule: *holds* if it does in
- * every seed, *does not hold* if it does in none, *undecided* otherwise, or where the seeds' mean difference is
- * smaller than `margin` (relative to the baseline).
+ * every seed, *does not hold* if it does in none, *undecided* otherwise, where the seeds' mean difference is smaller than
+ * `margin` (relative to the baseline), and where there is nothing to compare: the paper has no difference, or a value is NaN.
  */
 import { ArgumentError } from '../errors';
 
@@ -22,7 +22,7 @@ export function directionVerdict({ paper, ours, margin = 0.01 }: DirectionOption
   const sign = Math.sign(paper.method - paper.baseline);
   const differences = ours.method.map((x) => x - ours.baseline);
   const mean = differences.reduce((a, b) => a + b, 0) / differences.length;
-  if (Math.abs(mean) < margin * Math.abs(ours.baseline)) return 'undecided';
+  if (!sign || Number.isNaN(mean) || Math.abs(mean) < margin * Math.abs(ours.baseline)) return 'undecided';
   const agreeing = differences.filter((d) => Math.sign(d) === sign).length;
   return agreeing === differences.length ? 'holds' : agreeing === 0 ? 'does not hold' : 'undecided';
 }

@@ -45,7 +45,7 @@ export function crossModalScore(samples: readonly EvaluatedSample[], vocabulary:
 /** Normalised entropy of counts: 0 if all are of one kind (or there are none), 1 if the kinds are equally frequent. */
 export function normalisedEntropy(counts: readonly number[]): number {
   const total = counts.reduce((a, b) => a + b, 0);
-  if (!total) return 0;
+  if (!total || counts.length < 2) return 0;
   const h = -counts.reduce((sum, n) => (n ? sum + (n / total) * Math.log(n / total) : sum), 0);
   // -0 for a single kind.
   return h / Math.log(counts.length) + 0;

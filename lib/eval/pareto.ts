@@ -58,7 +58,7 @@ export const nonDominated = (
     Object.entries(points).every(([other, values]) => other === name || !dominates(values, points[name], better)),
   );
 
-/** Share of samples in which the policy's reward is above the other's; a tie counts as half. Throws ArgumentError for lists of two lengths. */
+/** Share of samples in which the policy's reward is above the other's; a tie counts as half. Throws ArgumentError for lists of two lengths, and for NaN. */
 export function winRate(policy: readonly number[], other: readonly number[]): number {
   if (!policy.length || policy.length !== other.length)
     throw new ArgumentError(
@@ -66,6 +66,8 @@ export function winRate(policy: readonly number[], other: readonly number[]): nu
       `expected as many rewards on both sides, got ${policy.length} and ${other.length}`,
       'evaluate both on the same samples',
     );
+  if ([...policy, ...other].some(Number.isNaN))
+    throw new ArgumentError('winRate', 'expected rewards, got NaN among them', 'NaN is neither above nor below');
   const wins = policy.map((r, i) => (r > other[i] ? 1 : r < other[i] ? 0 : 0.5) as number);
   return wins.reduce((a, b) => a + b, 0) / wins.length;
 }

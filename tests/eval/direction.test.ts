@@ -11,5 +11,10 @@ describe('verdict on a direction', () => {
     assert.equal(verdict([2.3, 1.95]), 'undecided');
     assert.equal(verdict([2.01]), 'undecided');
   });
+  it('is undecided where there is nothing to compare', () => {
+    assert.equal(verdict([2.2, NaN]), 'undecided');
+    const same = directionVerdict({ paper: { method: 1, baseline: 1 }, ours: { method: [3], baseline: 2 } });
+    assert.equal(same, 'undecided');
+  });
   it('needs a seed', () => assert.throws(() => verdict([]), /at least one seed/));
 });

@@ -51,6 +51,7 @@ describe('the five indices', () => {
     close(normalisedEntropy([2, 2, 2, 2]), 1);
     close(normalisedEntropy([1, 1, 0, 0]), 0.5);
     assert.equal(normalisedEntropy([0, 0]), 0);
+    assert.equal(normalisedEntropy([3]), 0);
     const counts = emittedKinds(
       said('<THINK>a<PLAN>1. b 2. c<TOOL_CALL>{}', '<ACT>d<IMG0><IMG1><IMG2><IMG3><IMG4>e<AUD0><AUD2>'),
     );

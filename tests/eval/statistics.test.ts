@@ -50,7 +50,9 @@ describe('statistics of the evaluation', () => {
       bootstrap(20, (rows) => ({ sum: rows.reduce((a, b) => a + b, 0) }), { draws: 50, strata }),
       once,
     );
-    assert.throws(() => bootstrap(0, () => ({})), /expected samples/);
+    for (const count of [0, NaN, 2.5]) assert.throws(() => bootstrap(count, () => ({})), /expected samples/);
+    assert.throws(() => bootstrap(3, () => ({}), { draws: 2.5 }), /expected samples, draws/);
+    for (const level of [0, 1, 95]) assert.throws(() => bootstrap(3, () => ({}), { level }), /level between 0 and 1/);
   });
 
   it('RKP, win rate, dominance', () => {
@@ -59,6 +61,7 @@ describe('statistics of the evaluation', () => {
     assert.throws(() => rewardKlPareto({ reward: 1, drift: -1 }, { reward: 0 }), /0 or more/);
     close(winRate([1, 0.5, 0.2, 0.9], [0.5, 0.5, 0.3, 0.1]), 2.5 / 4);
     assert.throws(() => winRate([1], []), /as many rewards/);
+    assert.throws(() => winRate([1, NaN], [0, 0]), /got NaN/);
     const better = { ppl: 'lower', aci: 'higher' } as const;
     assert.ok(dominates({ ppl: 1, aci: 2 }, { ppl: 1, aci: 1 }, better));
     assert.ok(!dominates({ ppl: 1, aci: 2 }, { ppl: 1, aci: 2 }, better));
