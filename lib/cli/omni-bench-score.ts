@@ -63,17 +63,19 @@ export async function scoreCommand(file: string, options: ScoreCommandOptions, t
       },
     });
     bar?.done();
-    const { tasks, average, unanswerable } = score;
+    const { tasks, average, unanswerable, unjudged } = score;
     if (json)
-      terminal.out(`${JSON.stringify({ file, judge: kind, tasks, average, unanswerable, damagedLines: bad, duplicates }, null, 2)}\n`); // prettier-ignore
+      terminal.out(`${JSON.stringify({ file, judge: kind, tasks, average, unanswerable, unjudged: unjudged.map(({ row, error }) => ({ row, error: error.message })), damagedLines: bad, duplicates }, null, 2)}\n`); // prettier-ignore
     else {
       const width = Math.max(...[...tasks, average].map(({ task }) => task.length));
       terminal.out([...tasks, average].map((row) => `${line(row, width)}\n`).join(''));
       if (bad.length) terminal.err(`not read: lines ${bad.join(', ')}\n`);
       if (duplicates) terminal.err(`${duplicates} rows stand there more than once; the last of each counts\n`);
+      for (const { row, error } of unjudged) terminal.err(`${row}: ${error.message}\n`);
+      if (unjudged.length) terminal.err(`${unjudged.length} rows could not be judged and count nowhere; start it again, with --verdicts\n`); // prettier-ignore
       if (unanswerable) terminal.err(`${unanswerable} rows have no right answer and count nowhere\n`);
     }
-    return STATUS.ok;
+    return unjudged.length ? STATUS.failure : STATUS.ok;
   } catch (error) {
     bar?.fail(error);
     throw error;

@@ -81,8 +81,10 @@ async function attempt(url: string, request: ChatRequest, options: ServerOptions
       retryAfter(response.headers.get('retry-after')),
     );
   try {
-    const { choices } = JSON.parse(body) as { choices: { message: { content: string | null } }[] };
-    return { text: choices[0].message.content ?? '' };
+    const { choices } = JSON.parse(body) as { choices: { message: { content: unknown } }[] };
+    const text = choices[0].message.content ?? '';
+    if (typeof text !== 'string') throw new TypeError();
+    return { text };
   } catch {
     return fail(`expected a chat completion, got ${body.slice(0, 300)}`, 'is the address one of the protocol?', true);
   }

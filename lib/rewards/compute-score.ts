@@ -75,8 +75,8 @@ export function fromRewardKwargs(
     return typeof read === 'number' && !Number.isNaN(read) ? read : standard;
   };
   const text = (key: string, standard: string): string => {
-    const value = kwargs[key];
-    return (typeof value === 'string' && value ? value : standard).toLowerCase();
+    const { [key]: value = standard } = kwargs;
+    return (typeof value === 'string' ? value : 'none of those').toLowerCase();
   };
   const how = text('pl_seg_agg', 'min');
   return {

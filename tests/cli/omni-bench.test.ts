@@ -250,6 +250,46 @@ describe('omnilab omni-bench', () => {
     assert.equal(readPredictions(preds).duplicates, 1);
   });
 
+  it('score: a judge that fails for one row costs that row only; one that is not there ends it', async () => {
+    const preds = path.join(dir, 'preds.jsonl');
+    const row = (i: number): string => JSON.stringify({ index: i, source: 's', dataset: 'd', local_index: i, raw: { _gt_answer: 'a', note: 'non-null' }, prediction: `answer ${i}` }); // prettier-ignore
+    fs.writeFileSync(preds, Array.from({ length: 14 }, (_, i) => `${row(i)}\n`).join(''));
+    const odd: Record<string, [number, unknown]> = { 'answer 2"': [200, 'garbage'], 'answer 5"': [400, 'no'], 'answer 7"': [200, says(['True'] as never)] }; // prettier-ignore
+    let down = false;
+    const server = await serve(({ messages }) => {
+      const key = Object.keys(odd).find((text) => JSON.stringify(messages).includes(text));
+      return down ? [400, 'down'] : key ? odd[key] : [200, says('True')];
+    });
+    try {
+      const judge = ['--judge', 'llm', '--base-url', server.url, '--judge-model', 'j', '--concurrency', '1'];
+      const [status, text] = await command('omni-bench', 'score', preds, ...judge);
+      assert.equal(status, 1);
+      assert.match(text, /average +100\.0 % +11 of +11/);
+      assert.match(
+        text,
+        /s row 2: .*garbage[^]*s row 5: .*400[^]*s row 7: .*chat completion[^]*3 rows could not be judged/,
+      );
+      down = true;
+      const asked = server.seen.length;
+      assert.equal((await command('omni-bench', 'score', preds, ...judge))[0], 1);
+      assert.equal(server.seen.length, asked + 10);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('predictions are read as they were written, however long', () => {
+    const preds = path.join(dir, 'preds.jsonl');
+    const prediction = 'non-null, -Infinity "NaN"';
+    const record = { index: 0, source: 's', dataset: 'd', local_index: 0, raw: { picture: '"\\'.repeat(6_000_000) }, prediction }; // prettier-ignore
+    fs.writeFileSync(preds, `${JSON.stringify(record)}\n${JSON.stringify({ ...record, local_index: 1, raw: { x: 'N', y: 'N' } }).replace('"N"', '-Infinity').replace('"N"', 'NaN')}\n`); // prettier-ignore
+    const { records: found, bad } = readPredictions(preds);
+    assert.deepEqual(bad, []);
+    assert.deepEqual(found.map((r) => r.prediction), [prediction, prediction]); // prettier-ignore
+    assert.equal((found[0].raw.picture as string).length, 12_000_000);
+    assert.deepEqual(found[1].raw, { x: null, y: null });
+  });
+
   it('score: by a language model, which goes on where it was', async () => {
     const preds = path.join(dir, 'preds.jsonl');
     const row = (i: number, prediction: string): string => JSON.stringify({ index: i, source: 's', dataset: 'd', local_index: i, raw: { _gt_answer: 'a red ball', task: 'structured' }, prediction }); // prettier-ignore

@@ -69,6 +69,12 @@ describe("the released reward's values", () => {
       assert.equal(latexToText(text).replace(/[ \n]/g, ''), value.replace(/[ \n]/g, ''), text);
   });
 
+  it('what is no aggregation of the three is the mean, an empty text too', () => {
+    const how = (kwargs: object): unknown => fromRewardKwargs({ ...kwargs }, { data: [1], width: 1 }).perception!.aggregation; // prettier-ignore
+    const asked = [{}, { pl_seg_agg: 'MAX' }, { pl_seg_agg: '' }, { pl_seg_agg: 'sum' }, { pl_seg_agg: null }];
+    assert.deepEqual(asked.map(how), ['min', 'max', 'mean', 'mean', 'mean']);
+  });
+
   it('of whole rollouts, with images, options, hidden states and swallowed errors', () => {
     for (const c of of<ScoreCase>('score')) {
       const hidden = c.states && { states: matrix(c.states), weight: matrix(c.weight), bias: c.bias };

@@ -32,6 +32,29 @@ export const errorPrediction = (error: Error): string =>
   `<ERROR: ${error.name}: ${error.message.split('\nhelp: ')[0]}>`;
 export const isError = (prediction: string): boolean => /^<ERROR: [^]*>$/.test(prediction);
 
+/** Python's NaN and Infinity outside of texts as null. */
+function withoutNaN(line: string): string {
+  let out = '';
+  let at = 0;
+  for (;;) {
+    const open = line.indexOf('"', at);
+    out += line.slice(at, open < 0 ? undefined : open).replace(/-?Infinity|NaN/g, 'null');
+    if (open < 0) return out;
+    let close = open + 1;
+    while (close < line.length && line[close] !== '"') close += line[close] === '\\' ? 2 : 1;
+    out += line.slice(open, close + 1);
+    at = close + 1;
+  }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return JSON.parse(withoutNaN(line));
+  }
+}
+
 /** The records of a text, and the numbers of lines that are none. Python's NaN and Infinity are read as null. */
 function parse(text: string): { records: Prediction[]; bad: number[] } {
   const records: Prediction[] = [];
@@ -39,8 +62,7 @@ function parse(text: string): { records: Prediction[]; bad: number[] } {
   text.split('\n').forEach((line, i) => {
     if (!line.trim()) return;
     try {
-      const json = line.replace(/("(?:[^"\\]|\\.)*")|\b(?:-?Infinity|NaN)\b/g, (_, quoted?: string) => quoted ?? 'null').replace(/-null/g, 'null'); // prettier-ignore
-      records.push(schema.parse(JSON.parse(json)) as Prediction);
+      records.push(schema.parse(parseLine(line)) as Prediction);
     } catch {
       bad.push(i + 1);
     }

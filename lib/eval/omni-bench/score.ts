@@ -1,4 +1,5 @@
 /** Accuracy by Uni-Task and its sample-weighted average, of a file of predictions. */
+import { CancelledError } from '../../errors';
 import { answerIn } from './judge';
 import type { Judge } from './judge';
 import { isError, rowKey } from './results';
@@ -63,7 +64,12 @@ export interface BenchScore {
   verdicts: Verdict[];
   /** Rows without a right answer, which count nowhere. */
   unanswerable: number;
+  /** Rows for which the judge failed, and why; they count nowhere either. */
+  unjudged: { row: string; error: Error }[];
 }
+
+/** So many failures of the judge in a row end the work: it is not there. */
+const MOST_FAILURES = 10;
 
 export interface ScoreOptions {
   judge: Judge;
@@ -90,11 +96,16 @@ function tally(task: string, rows: readonly (Verdict & { failed: boolean })[]): 
   return { task, correct, total: rows.length, errors, accuracy: rows.length ? correct / rows.length : NaN };
 }
 
-/** Judges every prediction. Throws what the judge throws; verdicts that were given before are in onVerdict's hands. */
+/**
+ * Judges every prediction; a row for which the judge fails is named and left out. Throws what the judge throws when it
+ * fails for many rows without a verdict between them; verdicts that were given before are in onVerdict's hands.
+ */
 export async function scorePredictions(records: readonly Prediction[], options: ScoreOptions): Promise<BenchScore> {
   const { judge, taskColumn, answerColumn, known, concurrency = 1, onVerdict } = options;
   const judged: (Verdict & { failed: boolean })[] = [];
+  const unjudged: BenchScore['unjudged'] = [];
   let unanswerable = 0;
+  let failures = 0;
   const work = [...records.entries()];
   const next = async (): Promise<void> => {
     for (let item = work.shift(); item; item = work.shift()) {
@@ -109,7 +120,15 @@ export async function scorePredictions(records: readonly Prediction[], options: 
       const answer = failed ? '' : answerIn(record.prediction);
       const before = known?.get(rowKey(record));
       const same = before?.answer === answer && before.truth === truth ? before : undefined;
-      const correct = same ? same.correct : answer !== '' && (await judge(answer, truth));
+      let correct: boolean;
+      try {
+        correct = same ? same.correct : answer !== '' && (await judge(answer, truth));
+      } catch (error) {
+        if (error instanceof CancelledError || ++failures >= Math.min(MOST_FAILURES, records.length)) throw error;
+        unjudged.push({ row: `${source} row ${local_index}`, error: error as Error });
+        continue;
+      }
+      if (!same && answer !== '') failures = 0;
       const verdict = { index, source, local_index, task: taskOf(record, taskColumn), answer, truth, correct };
       judged[i] = { ...verdict, failed };
       if (!same) await onVerdict?.(verdict);
@@ -126,5 +145,6 @@ export async function scorePredictions(records: readonly Prediction[], options: 
     average: tally('average', rows),
     verdicts: rows.map(({ failed: _, ...verdict }) => verdict),
     unanswerable,
+    unjudged,
   };
 }
