@@ -14,6 +14,7 @@
  * manifest.json with sizes and hashes. Same arguments, same bytes. A run that was stopped goes on where it was. Without
  * media (--no-media) records hold scenes only, which loaders render.
  */
+import fs from 'node:fs';
 import path from 'node:path';
 import { argv, chalk, echo } from 'zx';
 import { ArgumentError, OmniError } from '../lib/errors';
@@ -63,17 +64,28 @@ function* map<A, B>(records: Iterable<A>, change: (record: A) => B): Generator<B
   for (const record of records) yield change(record);
 }
 
+const USAGE = '[--profile smoke|laptop|gpu] [--seed 0] [--out runs/omniworld] [--no-media]';
+
+/** What the command line says; a word that it does not know would otherwise be hours of other data. */
+function readArguments(): { profile: string; seed: number; out: string; withMedia: boolean } {
+  const { _: words, profile = 'laptop', seed = 0, out = 'runs/omniworld', media = true, ...others } = argv as Record<string, unknown> & { _: string[] }; // prettier-ignore
+  const [strange] = [...Object.keys(others).map((key) => `--${key}`), ...words];
+  if (strange !== undefined) throw new ArgumentError('omniworld', `expected no ${strange}`, `the options are ${USAGE}`);
+  const check = (ok: boolean, option: string, expected: string, got: unknown): void => {
+    if (!ok) throw new ArgumentError(option, `expected ${expected}, got ${String(got)}`, `the options are ${USAGE}`);
+  };
+  check(typeof profile === 'string', '--profile', 'the name of a profile', profile);
+  check(Number.isSafeInteger(seed) && (seed as number) >= 0, '--seed', 'a whole number from 0', seed);
+  check(typeof media === 'boolean', '--no-media', 'no value', media);
+  check(['string', 'number'].includes(typeof out) && out !== '', '--out', 'a folder', out);
+  const folder = String(out);
+  check(fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== false, '--out', 'a folder', 'a file');
+  return { profile: profile as string, seed: seed as number, out: folder, withMedia: media as boolean };
+}
+
 async function main(): Promise<void> {
-  const profile = String(argv.profile ?? 'laptop');
-  const seed = Number(argv.seed ?? 0);
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new ArgumentError(
-      '--seed',
-      `expected a whole number from 0, got ${String(argv.seed)}`,
-      'for instance --seed 0',
-    );
-  const out = String(argv.out ?? 'runs/omniworld');
-  const withMedia = argv.media !== false;
+  if (argv.help || argv.h) return void echo(`omnilab data omniworld ${USAGE}`);
+  const { profile, seed, out, withMedia } = readArguments();
   const name = parseProfile(profile);
   const world = profileSizes(name).world;
   const size = SIZES[name as keyof typeof SIZES];
@@ -172,5 +184,5 @@ async function main(): Promise<void> {
 main().catch((error: unknown) => {
   // A user's mistake gets its two lines, a fault of ours its trace.
   console.error(error instanceof OmniError ? error.message : error);
-  process.exitCode = 1;
+  process.exitCode = error instanceof ArgumentError ? 2 : 1;
 });

@@ -1,5 +1,6 @@
 /** Data sets as files: same arguments, same bytes; what an interrupted run has done is kept, what was damaged is made again. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -112,5 +113,28 @@ describe('data scripts: sets of records', function () {
     assert.ok(!fs.existsSync(path.join(folder, 'media')));
     const medium = await loadMedium('image', record.media.image, folder);
     assert.equal(objectsCode(perceive(medium), false), objectsCode(record.media.image.scene.objects, false));
+  });
+
+  it('refuses words that it does not know before it makes anything', () => {
+    const script = path.resolve(__dirname, '../../data-scripts/omniworld.js');
+    const blocked = path.join(folder, 'file');
+    fs.writeFileSync(blocked, '');
+    for (const [args, message] of [
+      [['--profle', 'smoke'], /^omniworld: expected no --profle\nhelp: /],
+      [['smoke'], /^omniworld: expected no smoke\n/],
+      [['--seed'], /^--seed: expected a whole number from 0, got true\n/],
+      [['--seed', '1.5'], /^--seed: /],
+      [['--out', blocked], /^--out: expected a folder, got a file\n/],
+      [['--profile', 'desk'], /^profile: expected smoke, laptop/],
+    ] as const) {
+      const made = spawnSync(process.execPath, [script, ...args], { cwd: folder, encoding: 'utf8' });
+      assert.equal(made.status, 2, made.stderr);
+      assert.match(made.stderr, message);
+      assert.deepEqual(fs.readdirSync(folder), ['file']);
+    }
+    const { status, stdout } = spawnSync(process.execPath, [script, '--help'], { cwd: folder, encoding: 'utf8' });
+    assert.equal(status, 0);
+    assert.match(stdout, /--no-media/);
+    assert.deepEqual(fs.readdirSync(folder), ['file']);
   });
 });
