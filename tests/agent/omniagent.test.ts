@@ -177,6 +177,18 @@ describe('agent: OmniAgentModel', function () {
       some.toolCalls.map((c) => c.result),
       ['twice 2', 'once 3', 'error: code_interpreter may not be called here; allowed: twice, once'],
     );
+    // A value that JSON has not is the caller's all the same.
+    const ring: { self?: object } = {};
+    ring.self = ring;
+    const odd = (value: unknown) =>
+      defineTool({ name: 'odd', description: '', parameters: z.object({}), run: () => ({ text: 'made', value }) });
+    for (const value of [ring, 1n, () => 1]) {
+      const asked = new OmniAgentModel(scripted([call('odd', {}), 'x']), { tools: [odd(value)] });
+      const reply = await asked.chat({ text: 'x' });
+      assert.equal(reply.toolCalls[0].value, value);
+      const { toolCalls } = JSON.parse(JSON.stringify(reply)) as { toolCalls: object[] };
+      assert.deepEqual(['result' in toolCalls[0], 'value' in toolCalls[0]], [true, false]);
+    }
     assert.throws(() => new OmniAgentModel(model, { tools: [tool('a'), tool('a')] }), ArgumentError);
     assert.throws(() => new OmniAgentModel(model, { search: 'nowhere' }), ArgumentError);
     const own = new OmniAgentModel(scripted([call('web_search', { n: 1 }), 'x']), { tools: [tool('web_search')] });
