@@ -24,12 +24,28 @@ export interface Peft {
 }
 
 const PREFIX = 'base_model.model.';
+const nothing = z
+  .record(z.string(), z.unknown())
+  .nullish()
+  .refine((r) => !r || !Object.keys(r).length, { error: 'expected none: all layers have one rank and one alpha here' });
+const off = (what: string) =>
+  z
+    .boolean()
+    .nullish()
+    .refine((on) => !on, { error: `expected false: ${what}` });
+/** Further fields of PEFT's do not change what the adapter computes. */
 const configSchema = z.object({
   peft_type: z.literal('LORA'),
   r: z.number().int().positive(),
   lora_alpha: z.number().positive(),
-  target_modules: z.array(z.string()),
+  /** A string is an expression that names layers, or "all-linear": the layers are then those in the file. */
+  target_modules: z.union([z.array(z.string()), z.string()]),
   modules_to_save: z.array(z.string()).nullish(),
+  use_rslora: z.boolean().nullish(),
+  rank_pattern: nothing,
+  alpha_pattern: nothing,
+  use_dora: off('DoRA is not implemented'),
+  fan_in_fan_out: off('the weights of layers are [out, in] here'),
 });
 
 /** Writes both files into a folder. */
@@ -55,7 +71,7 @@ export async function savePeft(dir: string, { adapter, modules, lora }: Peft): P
   await writeFileAtomic(path.join(dir, 'adapter_config.json'), JSON.stringify(config, null, 2) + '\n');
 }
 
-/** Reads them. Throws FormatError. */
+/** Reads them. Rank-stabilized adapters (rsLoRA, scaled by alpha / sqrt(r)) get the alpha that gives their scale. Throws FormatError. */
 export async function loadPeft(dir: string): Promise<Peft> {
   const file = path.join(dir, 'adapter_config.json');
   let content: unknown;
@@ -81,12 +97,17 @@ export async function loadPeft(dir: string): Promise<Peft> {
     if (/\.lora_[AB]\.weight$/.test(name)) updates[name] = value;
     else modules[name.slice(PREFIX.length)] = value;
   }
-  const { r, lora_alpha: alpha, target_modules: targets, modules_to_save: saved } = read.data;
+  const { r, lora_alpha, target_modules, modules_to_save: saved, use_rslora } = read.data;
+  const adapter = fromPeftNames(updates);
+  const targets = typeof target_modules === 'string' ? lastNames(Object.keys(adapter)) : target_modules;
+  const alpha = use_rslora ? lora_alpha * Math.sqrt(r) : lora_alpha;
   const missing = saved?.find((name) => !Object.keys(modules).some((path) => path.split('.').at(-2) === name));
   if (missing !== undefined)
     throw new FormatError(weights, `expected the module ${missing} in it, found none`, 'the file is not whole');
-  return { adapter: fromPeftNames(updates), modules, lora: { rank: r, alpha, targets } };
+  return { adapter, modules, lora: { rank: r, alpha, targets } };
 }
+
+const lastNames = (paths: readonly string[]): string[] => [...new Set(paths.map((name) => name.split('.').at(-1)!))];
 
 /**
  * Checks that an adapter is whole and fits the model: an update for each layer that it targets, and everything of the
