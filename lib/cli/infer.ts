@@ -4,8 +4,8 @@ import * as path from 'node:path';
 import { GENERATION_MODES } from '../generate/interleaved';
 import type { GenerationMode } from '../generate/interleaved';
 import type { InterleavedModel } from '../generate/omni-r1/interleaved-model';
-import { inferSubset } from '../generate/omni-r1/infer';
-import type { InferResult, SubsetSummary } from '../generate/omni-r1/infer';
+import { inferSubset, readResult } from '../generate/omni-r1/infer';
+import type { SubsetSummary } from '../generate/omni-r1/infer';
 import { byPriority, inputFiles } from '../generate/omni-r1/infer-input';
 import { writeFileAtomic } from '../io/atomic';
 import { progress } from '../report/display/progress';
@@ -75,12 +75,12 @@ const readText = (file: string): string | undefined => {
 /** The page of all rows of a subset, done now or before; returns its file. */
 async function writePage({ folder, rows }: SubsetSummary): Promise<string> {
   const shown = Array.from({ length: rows }, (_, i): ShownTrajectory => {
-    const result = readText(path.join(folder, String(i), 'result.json'));
+    const result = readResult(path.join(folder, String(i)));
     if (result === undefined) {
       const error = readText(path.join(folder, String(i), 'error.txt')) ?? 'not done yet';
       return { title: `${i}`, text: '', images: [], error };
     }
-    const { id, text, images } = JSON.parse(result) as InferResult;
+    const { id, text, images } = result;
     const relative = (file: string): string => path.relative(folder, file).split(path.sep).map(encodeURIComponent).join('/'); // prettier-ignore
     return { title: id === String(i) ? id : `${i}: ${id}`, text, images: images.map((file) => file && relative(file)) };
   });

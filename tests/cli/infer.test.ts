@@ -120,6 +120,16 @@ describe('omnilab infer', () => {
     assert.match(result('s', 1).text, /mended/);
   });
 
+  it('--resume does rows again whose result is damaged', async () => {
+    const damaged = ['{}', 'null', '"text"', '{"id": "0", "te', '{"id": "4", "text": "x", "images": [5]}'];
+    write('s.jsonl', ...damaged.map((_, i) => ({ prompt: `p${i}` })));
+    await run();
+    damaged.forEach((text, i) => fs.writeFileSync(out('s', String(i), 'result.json'), text));
+    const again = await run({ resume: true });
+    assert.match(again.printed, /5 rows written, 0 failed, 0 there before/);
+    damaged.forEach((_, i) => assert.match(result('s', i).text, new RegExp(`^<s>p${i}`)));
+  });
+
   it('--append-boi, --max-images, --max-length, --bad-images drop, batches', async () => {
     write(
       's.jsonl',

@@ -119,13 +119,20 @@ async function writeRow(
 const stopped = (cause?: Error): CancelledError =>
   new CancelledError('infer', 'the run was cancelled', 'go on with --resume', { cause });
 
-const readResult = (folder: string): InferResult | undefined => {
+/** The result in a row's folder; undefined where there is none, or a damaged one. */
+export function readResult(folder: string): InferResult | undefined {
   try {
-    return JSON.parse(fs.readFileSync(path.join(folder, 'result.json'), 'utf8')) as InferResult;
+    const { id, text, images } = JSON.parse(
+      fs.readFileSync(path.join(folder, 'result.json'), 'utf8'),
+    ) as Partial<InferResult>;
+    const whole = typeof id === 'string' && typeof text === 'string' && Array.isArray(images);
+    return whole && images.every((file) => file === null || typeof file === 'string')
+      ? { id, text, images }
+      : undefined;
   } catch {
     return undefined;
   }
-};
+}
 
 /** Runs one file. Errors of rows go to their error.txt. @throws CancelledError, with what is done on the disk */
 export async function inferSubset(
