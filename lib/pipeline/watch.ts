@@ -110,7 +110,7 @@ function liveSamples(
     const key = rows.map((r) => r.label).join();
     if (!rows.length || (key === shown && !last)) return;
     shown = key;
-    const bundle = await galleryBundle(rows, { title, width: 96, maxBytes: 200_000 });
+    const bundle = await galleryBundle(rows, { title, width: 96, maxBytes: 260_000 });
     if (!display) show(bundle);
     // While it goes on, the text stays out of what a terminal that follows the notebook prints.
     else display(last ? bundle : { 'text/html': bundle['text/html'] });

@@ -8,6 +8,7 @@ import { pictureCoder } from '../../models/omni-r1';
 import { loadOmniR1 } from '../../models/omni-r1-folder';
 import { imageLength, isImageToken, splitSegments } from '../../models/r1-layout';
 import type { Run } from '../../pipeline/run-result';
+import { evenly } from '../../pipeline/watch';
 import type { GalleryItem, GalleryRow } from '../../report/display/gallery';
 import type { Table } from '../../report/table';
 
@@ -49,12 +50,15 @@ const rolloutSchema = z.looseObject({
   image: z.number().optional(),
 });
 
-/** Rollouts of PeRPO: the first group of the first and of the last step that the run's file has, `count` of each. */
+/** Rollouts of PeRPO: of the first group of the first and of the last step that the run's file has `count` different ones, from the best reward to the worst. */
 export async function rolloutGallery(run: Run, model: string, count = 3): Promise<GalleryRow[]> {
   const all = await readAllJsonl(path.join(run.dir, 'rollouts.jsonl'), rolloutSchema);
   if (!all.length) return [];
   const steps = [...new Set([all[0].step, all.at(-1)!.step])];
-  const chosen = steps.flatMap((step) => all.filter((r) => r.step === step).slice(0, count));
+  const chosen = steps.flatMap((step) => {
+    const group = new Map(all.filter((r) => r.step === step).map((r) => [r.tokens.join(), r]));
+    return evenly([...group.values()].sort((a, b) => b.score - a.score), count); // prettier-ignore
+  });
   const parts = await loadOmniR1(path.join(run.dir, model));
   const { layout } = parts;
   const coder = pictureCoder(parts);
