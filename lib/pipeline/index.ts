@@ -4,6 +4,8 @@ export type { Context } from './context';
 export { duration } from './duration';
 export { defineExperiment, getExperiment, listExperiments, registerExperiment } from './experiment';
 export type { Experiment, ExperimentSpec, ParentRef } from './experiment';
+export { folderContext } from './folder-context';
+export type { FolderContext, FolderContextOptions } from './folder-context';
 export { plan } from './identity';
 export type { Plan } from './identity';
 export { serveJob } from './job-worker';
