@@ -29,8 +29,8 @@ function advance(layout: TokenLayout, place: Place, token: number): void {
 }
 
 export interface ModeOptions {
-  /** Prompt and new tokens together, at most. */
-  maxLength: number;
+  /** Prompt and new tokens together, at most; a list: of each row. */
+  maxLength: number | readonly number[];
   /** Images that a row may hold, the prompt's open one included; after them no further BOI. */
   maxImages?: number;
 }
@@ -70,7 +70,8 @@ export function modeConstraint(
     if (place.inside >= 0) return place.inside < length ? images : [layout.eoi];
     if (mode === 'image-only') return place.images ? [layout.eos] : [layout.boi];
     // BOI at position p is followed by `length` image tokens and EOI.
-    const fits = place.seen + length + 1 < maxLength && place.images < maxImages;
+    const most = typeof maxLength === 'number' ? maxLength : maxLength[row];
+    const fits = place.seen + length + 1 < most && place.images < maxImages;
     return fits ? wordsOrImage : words;
   };
 }

@@ -30,15 +30,18 @@ const prompts = [
   [0, 13, 4, 5, 6, 7, 8, 9, 12, 20],
 ];
 
-const run = (mode: GenerationMode, options: { maxImages?: number; maxLength?: number } = {}) => {
-  const { maxLength = config.maxLength } = options;
+const run = (
+  mode: GenerationMode,
+  options: { maxImages?: number; maxLength?: number; limits?: readonly number[] } = {},
+) => {
+  const { maxLength = config.maxLength, limits = maxLength } = options;
   return generate({ params, config }, prompts, {
     maxLength,
     stop: [layout.eos],
     seed: 3,
     temperature: 2,
     topP: 0.99,
-    constraint: modeConstraint(layout, mode, prompts, { ...options, maxLength }),
+    constraint: modeConstraint(layout, mode, prompts, { ...options, maxLength: limits }),
   });
 };
 
@@ -68,6 +71,21 @@ describe('generation modes', () => {
       });
     }
     assert.ok(images > 3, `${images} images were begun`);
+  });
+
+  it('interleaved: whole images only, up to the limit of each row', async () => {
+    for (const limits of [
+      [14, 48, 20],
+      [48, 20, 48],
+      [30, 30, 26],
+    ]) {
+      // prettier-ignore
+      const made = await run('interleaved-text-image', { limits });
+      made.forEach(({ tokens }, i) => {
+        const own = tokens.slice(0, limits[i] - prompts[i].length);
+        assert.ok(wellFormed(prompts[i], own), `${limits.join()}, row ${i}: ${own.join()}`);
+      });
+    }
   });
 
   it('text-only and image-only', async () => {

@@ -67,13 +67,14 @@ export function modelBackend(
           (error: Error) => (answers[at] = error),
         );
       if (!prompts.length) return answers;
-      // Rows of one length limit go together: the longest prompt's.
-      const longest = Math.max(...prompts.map(({ ids }) => ids.length));
+      // Rows are computed up to the longest one's limit, and cut at their own: what else is in the batch changes nothing.
+      const limits = prompts.map(({ ids }) => Math.min(model.maxLength, ids.length + sampling.maxNewTokens));
       const made = await model.generate(
         prompts.map(({ ids }) => ids),
         {
           mode,
-          maxLength: Math.min(model.maxLength, longest + sampling.maxNewTokens),
+          maxLength: Math.max(...limits),
+          limits,
           sample: sampling.temperature > 0,
           temperature: sampling.temperature || 1,
           topP: sampling.topP,

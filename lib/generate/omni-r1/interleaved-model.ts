@@ -11,6 +11,8 @@ export interface InterleavedOptions {
   mode: GenerationMode;
   /** Most tokens, prompt included. */
   maxLength: number;
+  /** Of each row, where it is less: no image begins that would not end before it. What is past it is the caller's to cut. */
+  limits?: readonly number[];
   /** False: the likeliest token always. */
   sample: boolean;
   temperature: number;

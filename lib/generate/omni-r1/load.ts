@@ -27,7 +27,7 @@ export function interleavedModel(model: OmniR1, { device }: { device?: string } 
     decodeText: (ids) => tokenizer.decode(ids),
     encodeImage: async (picture) => (await coder.encode([picture]))[0].slice(1, -1),
     decodeImage: async (ids) => (await coder.decode([ids]))[0],
-    async generate(prompts, { mode, maxLength, sample, temperature, topP, seed, streams, signal }) {
+    async generate(prompts, { mode, maxLength, limits, sample, temperature, topP, seed, streams, signal }) {
       const made = await generate({ params, config }, prompts, {
         maxLength: Math.min(maxLength, config.maxLength),
         stop: [layout.eos],
@@ -35,7 +35,7 @@ export function interleavedModel(model: OmniR1, { device }: { device?: string } 
         ...(sample ? { topP } : {}),
         seed,
         streams,
-        constraint: modeConstraint(layout, mode, prompts, { maxLength }),
+        constraint: modeConstraint(layout, mode, prompts, { maxLength: limits ?? maxLength }),
         signal,
         device,
       });
