@@ -25,6 +25,9 @@ export interface Checkpoint<S = Json> {
 const FILES = { tensors: 'tensors.safetensors', state: 'state.json', index: 'checkpoint.json' } as const;
 const KEEP = 2;
 
+/** Errors of the system that say nothing about the file: what cannot be read now is not damaged. */
+const PASSING = ['EMFILE', 'ENFILE', 'ENOMEM', 'EACCES', 'EPERM'];
+
 const indexSchema = z.strictObject({
   step: z.number().int().min(0),
   /** How much of metrics.jsonl belongs to it, and the hash of that. */
@@ -88,7 +91,8 @@ export class CheckpointFolder {
 
   /**
    * The last checkpoint that is whole, or null. `usable` may refuse one for a reason of its own (a text). Those
-   * refused and damaged are reported and removed: they could otherwise be taken for newer ones later.
+   * refused and damaged are reported and removed: they could otherwise be taken for newer ones later. Throws where the
+   * system does not let one be read.
    */
   async latest(usable: (log: Index['log']) => string | null = () => null): Promise<Stored | null> {
     for (const name of await this.list()) {
@@ -114,6 +118,7 @@ export class CheckpointFolder {
       const state = JSON.parse(await fs.readFile(path.join(folder, FILES.state), 'utf8')) as Json;
       return { step: index.step, tensors, state, log: index.log, records: index.records };
     } catch (error) {
+      if (PASSING.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
       return (error as Error).message.split('\n')[0];
     }
   }

@@ -4,11 +4,11 @@ import { OmniError } from '../errors';
 /** The disk is full, a quota is used up, or nothing may be written. */
 const CODES = ['ENOSPC', 'EDQUOT', 'EROFS'];
 
-/** An OmniError that says what to do about a folder that cannot be written. */
+/** An OmniError that says what to do about a folder that cannot be used. */
 export const unwritable = (dir: string, error: unknown): OmniError =>
   new OmniError(
     dir,
-    `expected a folder that can be written, with space left, got ${(error as Error).message}`,
+    `expected a folder that can be read and written, with space left, got ${(error as Error).message}`,
     'make room, change its rights, or set OMNILAB_RUNS to another folder; what was finished is kept, and the work goes on from the last checkpoint',
     { cause: error },
   );

@@ -7,6 +7,7 @@ import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import './fixtures/toy';
 import { CancelledError, FormatError, OmniError } from '../../lib/errors';
+import { CheckpointFolder } from '../../lib/pipeline/checkpoint';
 import { explained } from '../../lib/pipeline/disk';
 import { lockFolder, lockHolders } from '../../lib/pipeline/lock';
 import { plan, run } from '../../lib/pipeline';
@@ -129,6 +130,20 @@ describe('pipeline: resume', () => {
     assert.deepEqual(checkpoints(), ['step-0000000060']);
   });
 
+  it('takes no checkpoint for damaged that cannot be read just now', async () => {
+    await failAt(45);
+    const before = checkpoints();
+    const busy = Object.assign(new Error('EMFILE: too many open files, open'), { code: 'EMFILE' });
+    const folder = new CheckpointFolder(path.join(dirOfFit(), 'checkpoints'), (text) => messages.push(text));
+    const latest = folder.latest(() => {
+      throw busy;
+    });
+    await assert.rejects(latest, /EMFILE/);
+    assert.deepEqual([checkpoints(), messages.filter((m) => m.includes('damaged'))], [before, []]);
+    await fit();
+    assert.deepEqual(files(), straight);
+  });
+
   it('notices a damaged or shortened log', async () => {
     await failAt(45);
     const log = path.join(dirOfFit(), 'metrics.jsonl');
@@ -210,7 +225,7 @@ describe('pipeline: resume', () => {
     const file = path.join(root, 'file');
     fs.writeFileSync(file, '');
     process.env.OMNILAB_RUNS = file;
-    const told = /file.*: expected a folder that can be written, .*ENOTDIR.*\nhelp: make room/s;
+    const told = /file.*: expected a folder that can be read and written, .*ENOTDIR.*\nhelp: make room/s;
     await assert.rejects(fit(), (e) => e instanceof OmniError && told.test(e.message));
     const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     const other = Object.assign(new Error('spawn EACCES'), { code: 'EACCES', path: 'python3' });
