@@ -118,6 +118,7 @@ describe('cli: chat', function () {
       [{ text: 'x', tools: 'teleport' }, [], 2, /no tool is named "teleport"\nhelp: there are web_search, /],
       [{ text: 'x' }, ['y'], 2, /given twice/],
       [{ text: ' ' }, [], 2, /expected a text or a medium/],
+      [{ text: 'é'.repeat(4001) }, [], 2, /at most 8000 bytes on the command line, got 8002\nhelp: .*standard input/],
     ];
     for (const [options, words, status, message] of cases) {
       const result = await run(['never'], options, [], words);
@@ -223,6 +224,16 @@ describe('cli: chat', function () {
         ['Two.', 1],
       ],
     );
+  });
+
+  it('ends without a trace when nobody reads any more', async () => {
+    const script = path.resolve(__dirname, '../../lib/cli/main.js');
+    const child = spawn(process.execPath, [script, '--help'], { stdio: 'pipe' });
+    let told = '';
+    child.stdout.destroy();
+    child.stderr.on('data', (chunk) => (told += String(chunk)));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    assert.deepEqual([code, told], [1, '']);
   });
 
   it('stops an answer at Ctrl-C and goes on with the conversation', async () => {
