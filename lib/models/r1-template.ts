@@ -82,8 +82,8 @@ export function r1Prompt(
 }
 
 /**
- * A row as tokens, the prompt masked, or null where the released code drops it: an empty question or answer, in a template an
- * empty trace, a missing picture, or more than `maxLength` tokens. `index` chooses the lead phrase, with the seed.
+ * A row as tokens, the prompt masked, or null where the released code drops it: no question or answer, in a template no
+ * trace, a missing picture, or more than `maxLength` tokens. `index` chooses the lead phrase, with the seed.
  */
 export function r1Example(
   tokenizer: Tokenizer,
@@ -99,15 +99,18 @@ export function r1Example(
       'the released default is 5100',
     );
   const trace = row['Text Reasoning Trace'] ?? '';
-  const answer = row['Final Answer'];
-  if (!row.Question.trim() || !answer.trim() || (o.mode === 'templated' && !trace.trim())) return null;
+  const answer = row['Final Answer'] ?? '';
+  if (!row.Question?.trim() || !answer.trim() || (o.mode === 'templated' && !trace.trim())) return null;
   const prompt = r1Prompt(tokenizer, layout, row, o);
-  const [thoughts, final] = [tokensOfText(tokenizer, trace, row), tokensOfText(tokenizer, answer, row)];
+  // A picture that only an unused trace names is not missing.
+  const withTrace = o.mode === 'templated' || (o.plainIncludeRationale && trace.trim() !== '');
+  const thoughts = withTrace ? tokensOfText(tokenizer, trace, row) : [];
+  const final = tokensOfText(tokenizer, answer, row);
   if (!prompt || !thoughts || !final) return null;
   const lead = new Random(o.seed ?? 42, 'lead phrases').stream(index).choice(TEMPLATE.leads);
   const response =
     o.mode === 'plain'
-      ? [...(o.plainIncludeRationale ? [...thoughts, ...tokenizer.encode('\n')] : []), ...final]
+      ? [...(withTrace ? [...thoughts, ...tokenizer.encode('\n')] : []), ...final]
       : [
           ...tokenizer.encode(lead),
           layout.thoughtOpen,

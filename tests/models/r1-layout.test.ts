@@ -131,6 +131,15 @@ describe('Omni-R1: tokens', () => {
     drop({}, { ...o, maxLength: 20 });
     drop({ 'Text Reasoning Trace': '' }, { mode: 'templated', maxLength: 400 });
     assert.ok(r1Example(tokenizer, layout, { ...row, 'Text Reasoning Trace': '' }, 0, o));
+    // Fields that a file leaves out.
+    drop({ Question: undefined });
+    drop({ 'Final Answer': undefined });
+    // Without a trace there is no line end of its own; without a use for it, its pictures are not asked for.
+    const short = r1Example(tokenizer, layout, row, 0, { ...o, plainIncludeRationale: false })!;
+    const bare = (change: Partial<R1Row>, plainIncludeRationale: boolean): number[] =>
+      r1Example(tokenizer, layout, { ...row, ...change }, 0, { ...o, plainIncludeRationale })!.ids;
+    assert.deepEqual(bare({ 'Text Reasoning Trace': ' ' }, true), short.ids);
+    assert.deepEqual(bare({ reasoning_image_1: undefined }, false), short.ids);
   });
 
   it('goes to a folder and back, and refuses damaged ones', async () => {
