@@ -52,7 +52,7 @@ async function load(source: string | Uint8Array, what: string): Promise<{ where:
   if (typeof source !== 'string') return { where: what, bytes: source };
   const stat = await fs.stat(source).catch((error: unknown) => {
     const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : String((error as Error).message);
-    throw new FormatError(source, `expected a file, got: ${why}`, 'check the path', { cause: error });
+    throw new FormatError(source || what, `expected a file, got: ${why}`, 'check the path', { cause: error });
   });
   if (stat.isDirectory()) throw new FormatError(source, 'expected a file, got a folder', 'name the file in it');
   if (!stat.isFile()) throw new FormatError(source, 'expected a file, got something else', 'name an ordinary file');
