@@ -1,4 +1,5 @@
 /** OmniAgent as the agent's model: conversations in, turns with blocks out, blocks into media. */
+import { ArgumentError } from '../errors';
 import { resample } from '../io/resample';
 import type { Medium } from '../io/media';
 import { decodeBlocks, respond } from '../generate/omni';
@@ -14,11 +15,27 @@ export interface OmniModelOptions {
   guidanceScale?: number;
 }
 
-/** A loaded OmniAgent behind the agent's interface. Sounds of another rate than its encoder's are resampled. */
-export function omniAgentModel(
-  model: OmniModel,
-  { device, decoderSteps, guidanceScale }: OmniModelOptions = {},
-): AgentModel {
+/** Refused here, once, and not as a warning of each medium that is not made for it. */
+function checkOptions({ decoderSteps: steps, guidanceScale: scale }: OmniModelOptions): void {
+  const refuse = (expected: string, got: unknown): never => {
+    throw new ArgumentError(
+      'omniAgentModel',
+      `expected ${expected}, got ${String(got)}`,
+      "leave it out: the decoder's own",
+    );
+  };
+  if (steps !== undefined && !(Number.isInteger(steps) && steps >= 1 && steps <= 1000))
+    refuse('decoderSteps as a whole number from 1 to 1000', steps);
+  if (scale !== undefined && !(scale >= 0 && Number.isFinite(scale))) refuse('a guidanceScale of 0 or more', scale);
+}
+
+/**
+ * A loaded OmniAgent behind the agent's interface. Sounds of another rate than its encoder's are resampled.
+ * @throws ArgumentError for options that cannot be used
+ */
+export function omniAgentModel(model: OmniModel, options: OmniModelOptions = {}): AgentModel {
+  checkOptions(options);
+  const { device, decoderSteps, guidanceScale } = options;
   const { tokenizer, llama, encoder, input } = model;
   const end = tokenizer.id(CHAT_TOKENS.end);
   const rate = encoder?.config.audio.mel.sampleRate;

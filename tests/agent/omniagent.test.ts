@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { defineTool, OmniAgentModel, setCheckpointResolver } from '../../lib/agent';
+import { defineTool, omniAgentModel, OmniAgentModel, setCheckpointResolver } from '../../lib/agent';
 import type { OmniError } from '../../lib/errors';
 import { ArgumentError, CancelledError, FormatError } from '../../lib/errors';
 import { loadOmniModel, releaseMediaPrograms } from '../../lib/generate';
@@ -115,6 +115,8 @@ describe('agent: OmniAgentModel', function () {
         return true;
       });
     assert.deepEqual([model.asked.length, agent.conversation().length], [0, 0]);
+    for (const options of [{ decoderSteps: 0 }, { decoderSteps: 1.5 }, { guidanceScale: -1 }, { guidanceScale: NaN }])
+      assert.throws(() => omniAgentModel({} as never, options), ArgumentError, JSON.stringify(options));
   });
 
   it('keeps its conversation, and begins anew', async () => {
