@@ -21,6 +21,8 @@ export interface Peft {
   adapter: LoraAdapter;
   modules: SavedModules;
   lora: LoraConfig;
+  /** Whether it may leave out layers of the names that it targets: its configuration chooses some. */
+  partial?: boolean;
 }
 
 const PREFIX = 'base_model.model.';
@@ -41,6 +43,9 @@ const configSchema = z.object({
   /** A string is an expression that names layers, or "all-linear": the layers are then those in the file. */
   target_modules: z.union([z.array(z.string()), z.string()]),
   modules_to_save: z.array(z.string()).nullish(),
+  /** Which of the layers of a name are targeted, if not all. */
+  layers_to_transform: z.unknown().optional(),
+  exclude_modules: z.unknown().optional(),
   use_rslora: z.boolean().nullish(),
   rank_pattern: nothing,
   alpha_pattern: nothing,
@@ -104,16 +109,18 @@ export async function loadPeft(dir: string): Promise<Peft> {
   const missing = saved?.find((name) => !Object.keys(modules).some((path) => path.split('.').at(-2) === name));
   if (missing !== undefined)
     throw new FormatError(weights, `expected the module ${missing} in it, found none`, 'the file is not whole');
-  return { adapter, modules, lora: { rank: r, alpha, targets } };
+  const { layers_to_transform: some, exclude_modules: not } = read.data;
+  const partial = typeof target_modules === 'string' || (some ?? null) !== null || (not ?? null) !== null;
+  return { adapter, modules, lora: { rank: r, alpha, targets }, ...(partial ? { partial } : {}) };
 }
 
 const lastNames = (paths: readonly string[]): string[] => [...new Set(paths.map((name) => name.split('.').at(-1)!))];
 
 /**
- * Checks that an adapter is whole and fits the model: an update for each layer that it targets, and everything of the
- * model's types and shapes. Throws FormatError naming what does not fit.
+ * Checks that an adapter is whole and fits the model: an update for each layer that it targets (unless it is of some of
+ * them only), and everything of the model's types and shapes. Throws FormatError naming what does not fit.
  */
-export function checkPeft(where: string, params: LlamaParams, { adapter, modules, lora }: Peft): void {
+export function checkPeft(where: string, params: LlamaParams, { adapter, modules, lora, partial }: Peft): void {
   const fail = (name: string, expected: string, got: string): never => {
     throw new FormatError(
       where,
@@ -130,7 +137,8 @@ export function checkPeft(where: string, params: LlamaParams, { adapter, modules
     };
     if (left.delete(name)) fits(modules[name], name, t.shape);
     const layer = name.replace(/\.weight$/, '');
-    if (!left.delete(layer) && !(lora.targets.includes(name.split('.').at(-2)!) && name.endsWith('.weight'))) continue;
+    const due = !partial && name.endsWith('.weight') && lora.targets.includes(name.split('.').at(-2)!);
+    if (!left.delete(layer) && !due) continue;
     const update = (adapter as Record<string, LoraAdapter[string] | undefined>)[layer];
     fits(update?.A, `${layer}.lora_A`, [lora.rank, t.shape[1]]);
     fits(update?.B, `${layer}.lora_B`, [t.shape[0], lora.rank]);

@@ -155,6 +155,13 @@ describe('models: folders of checkpoints', () => {
     await change((copy) => (copy[`${layer}.lora_B.weight`] = { ...tensors[`${layer}.lora_B.weight`], data: broken }));
     await fails(/expected finite values in ".*lora_B\.weight", got NaN at 0/);
     await loadOmniAgentParts(dir);
+    // One that says itself that it is of some layers only is whole without the others.
+    await change((copy) => {
+      for (const part of ['A', 'B']) delete copy[`${layer}.lora_${part}.weight`];
+    });
+    fs.writeFileSync(settings, JSON.stringify({ ...(JSON.parse(json) as object), layers_to_transform: [1] }));
+    const some = (await loadOmniAgentParts(dir)).llama.peft!;
+    assert.ok(!('model.layers.0.self_attn.q_proj' in some.adapter));
   });
 
   it('refuses a tokenizer with more tokens than the model has', async () => {
