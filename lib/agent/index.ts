@@ -6,6 +6,8 @@ export { executeCall } from './executor';
 export type { ExecutorOptions, ToolCall } from './executor';
 export { Sandbox } from './sandbox';
 export type { FailureKind, Outcome, SandboxLimits } from './sandbox';
+/** For the schemas of tools' parameters. */
+export { z } from 'zod';
 export { defineTool, describeTools, ToolError, toolRegistry } from './tool';
 export type { Tool, ToolContext, ToolRegistry, ToolResult } from './tool';
 export { encyclopaediaSearch, endpointSearch } from './web-search';

@@ -64,11 +64,14 @@ export function defineTool<S extends z.ZodType>(tool: Tool<S>): Tool<S> {
       `expected a name of letters, digits, "_", "-" and ".", got "${String(tool.name)}"`,
       'name it as a function, weather_report for example',
     );
-  if (!(tool.parameters instanceof z.ZodType))
+  // Not by its class: a project may have a copy of zod of its own.
+  if (!(
+    (tool.parameters as Partial<z.ZodType> | undefined)?._zod && typeof tool.parameters.safeParseAsync === 'function'
+  ))
     throw new ArgumentError(
       'defineTool',
-      `expected the parameters of ${tool.name} to be a zod schema, got ${typeof tool.parameters}`,
-      'write parameters: z.object({ city: z.string() })',
+      `expected the parameters of ${tool.name} to be a schema of zod 4, got ${typeof tool.parameters}`,
+      "write parameters: z.object({ city: z.string() }), with z from 'omnilab/agent' or zod 4",
     );
   if (typeof tool.run !== 'function')
     throw new ArgumentError(

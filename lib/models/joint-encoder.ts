@@ -196,15 +196,15 @@ export async function loadEncoder(dir: string): Promise<JointEncoder> {
 }
 
 async function loadConfig(file: string): Promise<ImageBindConfig> {
-  let content: Record<string, unknown>;
+  let content: Record<string, unknown> | null;
   try {
-    content = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    content = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown> | null;
   } catch (error) {
     throw new FormatError(file, 'expected a JSON file, found none that can be read', "name a joint encoder's folder", {
       cause: error,
     });
   }
-  const { model_type: kind, ...rest } = content;
+  const { model_type: kind, ...rest } = content ?? {};
   const found = imageBindSchema.safeParse(rest);
   if (kind !== 'imagebind' || !found.success)
     throw new FormatError(

@@ -50,6 +50,8 @@ export const omniAgentSchema = z.strictObject({
     .nullable(),
   /** The encyclopaedia that its web_search knows; its language model has read prose on the same places. */
   encyclopaedia: z.strictObject({ seed: z.int().min(0), places: z.int().positive() }).optional(),
+  /** Whether an adapter belongs to the language model; written by `saveOmniAgent`. */
+  adapter: z.boolean().optional(),
 });
 export type OmniAgentConfig = z.infer<typeof omniAgentSchema>;
 
@@ -80,7 +82,7 @@ export async function saveOmniAgent(dir: string, parts: OmniAgentParts, frozen: 
   await tokenizer.save(path.join(dir, 'tokenizer'));
   if (frozen.encoder) await linkFolder(frozen.encoder, path.join(dir, 'encoder'));
   for (const [m, from] of Object.entries(frozen.decoders ?? {})) await linkFolder(from, path.join(dir, 'decoders', m));
-  await writeFileAtomic(path.join(dir, 'omniagent.json'), json(config));
+  await writeFileAtomic(path.join(dir, 'omniagent.json'), json({ ...config, adapter: llama.peft !== undefined }));
 }
 
 async function readJson(file: string): Promise<unknown> {
@@ -107,14 +109,13 @@ export async function readOmniAgentConfig(dir: string): Promise<OmniAgentConfig>
 
 /** Reads the language model, the projectors and the tokenizer. Throws FormatError. */
 export async function loadOmniAgentParts(dir: string): Promise<OmniAgentParts> {
-  const config = await readOmniAgentConfig(dir);
+  const { adapter, ...config } = await readOmniAgentConfig(dir);
   const at = (name: string): string => path.join(dir, name);
   const llamaConfig = fromLlamaJson(at('backbone/config.json'), await readJson(at('backbone/config.json')));
   const base = await loadWeights(at('backbone/model.safetensors'), llamaInit(noNoise, llamaConfig));
-  // Either of its files says that there is an adapter: without it the model would be another, and nobody would know.
-  const adapted = ['adapter_config.json', 'adapter_model.safetensors'].some((name) =>
-    existsSync(at(`backbone/${name}`)),
-  );
+  // Any of these says that there is an adapter: without it the model would be another, and nobody would know.
+  const adapted =
+    adapter || ['adapter_config.json', 'adapter_model.safetensors'].some((name) => existsSync(at(`backbone/${name}`)));
   const peft = adapted ? await loadPeft(at('backbone')) : undefined;
   if (peft) checkPeft(at('backbone/adapter_model.safetensors'), base, peft);
   const tokenizer = Tokenizer.load(at('tokenizer'));

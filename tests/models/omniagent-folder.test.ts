@@ -133,6 +133,9 @@ describe('models: folders of checkpoints', () => {
     await fails(/adapter_config\.json/);
     fs.rmSync(weights);
     await fails(/adapter_model\.safetensors/);
+    fs.rmSync(settings);
+    fs.rmSync(weights);
+    await fails(/adapter_config\.json/);
     const layer = 'base_model.model.model.layers.0.self_attn.q_proj';
     await change((copy) => {
       delete copy[`${layer}.lora_A.weight`];
