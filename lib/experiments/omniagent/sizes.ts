@@ -126,7 +126,7 @@ const laptop: Sizes = {
   outputProjector: { width: 128, heads: 4, hidden: 512, encoderLayers: 1, decoderLayers: 2, unfold: 4 },
   stage1: optimizer({ method: 'muon', learningRate: 2e-3, batchSize: 16, steps: 670, checkpointEvery: 100 }),
   stage2: optimizer({ method: 'muon', learningRate: 1e-3, batchSize: 12, steps: 580, checkpointEvery: 100 }),
-  sft: optimizer({ method: 'muon', learningRate: 1.5e-3, batchSize: 10, steps: 1180, checkpointEvery: 100 }),
+  sft: optimizer({ method: 'muon', learningRate: 1.5e-3, batchSize: 10, steps: 1400, checkpointEvery: 100 }),
   sftLora: { rank: 64, alpha: 128, targets, modulesToSave },
   sftProjectorRate: 0.25,
   preference: optimizer({ learningRate: 1e-4, batchSize: 8, steps: 60, warmupRatio: 0.1, checkpointEvery: 20 }),
