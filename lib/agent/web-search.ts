@@ -76,19 +76,19 @@ export function endpointSearch(endpoint: SearchEndpoint, { limit = 1 }: SearchOp
     throw new ArgumentError('web_search', `expected the endpoint ${expected}, got "${url}"`, help);
   };
   const example = 'write https://example.org/search?q={query}&format=json';
+  // Before any error that shows the address.
+  if (URL.canParse(url) && (new URL(url).username || new URL(url).password))
+    throw new ArgumentError(
+      'web_search',
+      'expected an endpoint without a name and password in its address, got one with',
+      "give them as headers: { authorization: 'Basic ...' }",
+    );
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol) || !url.includes('{query}'))
     refuse('as an http or https address with {query} in it', example);
   // The model writes the query: it must not choose whom is asked.
   const [one, other] = ['a', 'b'].map((query) => url.replaceAll('{query}', query));
   if (!URL.canParse(one) || new URL(one).origin !== new URL(other).origin)
     refuse('with {query} after its host', example);
-  const { username, password } = new URL(url);
-  if (username || password)
-    throw new ArgumentError(
-      'web_search',
-      'expected an endpoint without a name and password in its address, got one with',
-      "give them as headers: { authorization: 'Basic ...' }",
-    );
   try {
     new Headers(headers);
   } catch (error) {
@@ -101,7 +101,7 @@ export function endpointSearch(endpoint: SearchEndpoint, { limit = 1 }: SearchOp
     ...shared,
     timeoutMs: Math.min(timeoutMs + 1000, MAX_TIMEOUT_MS),
     async run({ query }, { signal }) {
-      const timeout = AbortSignal.timeout(timeoutMs);
+      const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
       let body: string;
       try {
         // Half a character, which JSON can write, has no place in an address.

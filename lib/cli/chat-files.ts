@@ -8,23 +8,23 @@ import { saveFigure } from '../report/render-figure';
 import type { Figure } from '../report/figure';
 
 /** Makes a folder where it is missing. @throws ArgumentError for one that cannot be written into */
-export async function prepareFolder(folder: string): Promise<void> {
+export async function prepareFolder(folder: string, where = '--out'): Promise<void> {
   try {
     await fs.mkdir(folder, { recursive: true });
     await fs.access(folder, fs.constants.W_OK);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'a file in its place' : (code ?? message);
-    throw new ArgumentError('--out', `expected a folder to write into, got ${why} (${folder})`, 'name another folder', {
+    throw new ArgumentError(where, `expected a folder to write into, got ${why} (${folder})`, 'name another folder', {
       cause: error,
     });
   }
 }
 
 /** Writes them into a folder, their names beginning with `prefix`. Returns the paths. */
-export async function saveReply(reply: Reply, folder: string, prefix = ''): Promise<string[]> {
+export async function saveReply(reply: Reply, folder: string, prefix = '', where = '--out'): Promise<string[]> {
   const charts = reply.toolCalls.filter((call) => call.ok && call.name === 'chart');
-  if (reply.media.length || charts.length) await prepareFolder(folder);
+  if (reply.media.length || charts.length) await prepareFolder(folder, where);
   const files = await reply.saveAll(folder, prefix);
   for (const [i, call] of charts.entries()) {
     const name = `${prefix}chart-${i + 1}`;

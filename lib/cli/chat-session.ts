@@ -73,7 +73,8 @@ class Session {
         return this.attach({ modality: 'video', clip: await readClip(rest) });
       case 'save': {
         if (!this.last?.media.length) return err('the last answer made no media\n');
-        for (const file of await saveReply(this.last, rest || (this.output.out ?? '.'), `${this.answers}-`))
+        const folder = rest || (this.output.out ?? '.');
+        for (const file of await saveReply(this.last, folder, `${this.answers}-`, rest ? '/save' : '--out'))
           out(`wrote ${file}\n`);
         return;
       }

@@ -1,5 +1,6 @@
 /** Trees of concrete tensors to host values and files, and back: parameters, checkpoints, artefacts. */
 import { FormatError } from '../errors';
+import { fromFloat16 } from '../graph/dtype';
 import type { HostTensor } from '../graph/dtype';
 import { sameShape, showShape } from '../graph/shape';
 import { tensor } from '../graph/tensor';
@@ -50,15 +51,17 @@ export const loadParams = async <T>(file: string, like: T): Promise<T> =>
 /** Refuses values that are not finite. @throws FormatError naming the tensor */
 export function checkFinite(where: string, stored: Record<string, HostTensor>): void {
   for (const [name, { dtype, data }] of Object.entries(stored)) {
-    if (dtype !== 'float32') continue;
-    const values = data as Float32Array;
-    for (let i = 0; i < values.length; i++)
-      if (!Number.isFinite(values[i]))
+    if (dtype !== 'float32' && dtype !== 'float16') continue;
+    const values = data as Float32Array | Uint16Array;
+    for (let i = 0; i < values.length; i++) {
+      const value = dtype === 'float16' ? fromFloat16(values[i]) : values[i];
+      if (!Number.isFinite(value))
         throw new FormatError(
           where,
-          `expected finite values in "${name}", got ${values[i]} at ${i}`,
+          `expected finite values in "${name}", got ${value} at ${i}`,
           'the file is damaged, or the training diverged: write or download it again',
         );
+    }
   }
 }
 

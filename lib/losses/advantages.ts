@@ -60,9 +60,16 @@ function moments(
   return { mean, std: squares.div(count.sub(correction).maximum(1)).sqrt(), count };
 }
 
-/** x / (std + epsilon); without epsilon 0 where there is no variance, as x is 0 there. */
-const standardized = (x: Tensor, std: Tensor, epsilon: number): Tensor =>
-  x.div(epsilon ? std.add(epsilon) : where(std.greater(0), std, 1));
+/** Of a mean, what a deviation is at least, if it is no rounding error of the mean. */
+const ROUNDING = 1e-6;
+
+/** (x - mean) / (std + epsilon); without epsilon 0 where x has no variance but that of rounding. */
+function standardized(x: Tensor, { mean, std }: Record<'mean' | 'std', Tensor>, epsilon: number): Tensor {
+  const centred = x.sub(mean);
+  if (epsilon) return centred.div(std.add(epsilon));
+  const varied = std.greater(mean.abs().mul(ROUNDING));
+  return where(varied, centred.div(where(varied, std, 1)), 0);
+}
 
 function checkEpsilon(where: string, epsilon: number): void {
   checkNumber(where, 'epsilon', epsilon, epsilon >= 0, '>= 0');
@@ -82,11 +89,9 @@ export function groupAdvantages(rewards: Tensor, options: GroupAdvantageOptions 
   const r = where(valid, rewards, 0);
   const mask = valid.cast('float32');
   const group = moments(r, mask, [1], correction);
-  let advantages = r.sub(group.mean);
-  if (scale !== 'none') {
-    const std = scale === 'group' ? group.std : moments(r, mask, [0, 1], correction).std;
-    advantages = standardized(advantages, std, epsilon);
-  }
+  const { mean } = group;
+  const std = scale === 'batch' ? moments(r, mask, [0, 1], correction).std : group.std;
+  let advantages = scale === 'none' ? r.sub(mean) : standardized(r, { mean, std }, epsilon);
   if (single === 'reward')
     advantages = where(group.count.equal(1), scale === 'none' ? r : r.div(1 + epsilon), advantages);
   return where(valid, advantages, 0);
@@ -137,6 +142,5 @@ export function tokenAdvantages(rewards: Tensor, mask: Tensor, options: TokenAdv
     );
   const returns = discountedReturns(rewards, mask, gamma);
   const m = mask.cast('bool').cast('float32');
-  const { mean, std } = moments(returns, m, [1, 2], correction);
-  return standardized(returns.sub(mean), std, epsilon).mul(m);
+  return standardized(returns, moments(returns, m, [1, 2], correction), epsilon).mul(m);
 }

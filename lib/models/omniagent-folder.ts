@@ -12,7 +12,7 @@
  * The card has .pt files for the projectors; safetensors hold no code.
  */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { FormatError } from '../errors';
@@ -69,6 +69,8 @@ export interface FrozenFolders {
   decoders?: Partial<Record<Modality, string>>;
 }
 
+const ADAPTER_FILES = ['adapter_config.json', 'adapter_model.safetensors'];
+
 const json = (value: unknown): string => JSON.stringify(value, null, 2) + '\n';
 
 /** Writes the folder; frozen parts are linked from where they are. */
@@ -77,6 +79,8 @@ export async function saveOmniAgent(dir: string, parts: OmniAgentParts, frozen: 
   await writeFileAtomic(path.join(dir, 'backbone/config.json'), json(toLlamaJson(llama.config)));
   await saveParams(path.join(dir, 'backbone/model.safetensors'), llama.base);
   if (llama.peft) await savePeft(path.join(dir, 'backbone'), llama.peft);
+  // One that was there before belongs to another model.
+  else for (const name of ADAPTER_FILES) await rm(path.join(dir, 'backbone', name), { force: true });
   if (inputProjector) await saveParams(path.join(dir, 'input_projector.safetensors'), inputProjector);
   if (outputProjectors) await saveParams(path.join(dir, 'output_projectors.safetensors'), outputProjectors);
   await tokenizer.save(path.join(dir, 'tokenizer'));
@@ -114,8 +118,7 @@ export async function loadOmniAgentParts(dir: string): Promise<OmniAgentParts> {
   const llamaConfig = fromLlamaJson(at('backbone/config.json'), await readJson(at('backbone/config.json')));
   const base = await loadWeights(at('backbone/model.safetensors'), llamaInit(noNoise, llamaConfig));
   // Any of these says that there is an adapter: without it the model would be another, and nobody would know.
-  const adapted =
-    adapter || ['adapter_config.json', 'adapter_model.safetensors'].some((name) => existsSync(at(`backbone/${name}`)));
+  const adapted = adapter || ADAPTER_FILES.some((name) => existsSync(at(`backbone/${name}`)));
   const peft = adapted ? await loadPeft(at('backbone')) : undefined;
   if (peft) checkPeft(at('backbone/adapter_model.safetensors'), base, peft);
   const tokenizer = Tokenizer.load(at('tokenizer'));

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { FormatError } from '../errors';
+import { FormatError, OmniError } from '../errors';
 import { sameShape, showShape } from '../graph/shape';
 import { evaluate, tensor } from '../graph/tensor';
 import type { Tensor } from '../graph/tensor';
@@ -54,7 +54,7 @@ const configSchema = z.object({
 });
 
 /** Writes both files into a folder. */
-export async function savePeft(dir: string, { adapter, modules, lora }: Peft): Promise<void> {
+export async function savePeft(dir: string, { adapter, modules, lora, partial }: Peft): Promise<void> {
   const names = Object.keys(modules).map((name) => name.split('.').at(-2)!);
   const prefixed = Object.fromEntries(Object.entries(modules).map(([name, t]) => [PREFIX + name, t]));
   await writeSafetensors(
@@ -68,7 +68,8 @@ export async function savePeft(dir: string, { adapter, modules, lora }: Peft): P
     r: lora.rank,
     lora_alpha: lora.alpha,
     lora_dropout: 0,
-    target_modules: lora.targets,
+    // One of some layers names each of them: their last names alone would mean all.
+    target_modules: partial ? Object.keys(adapter) : lora.targets,
     modules_to_save: names.length ? names : null,
     bias: 'none',
     fan_in_fan_out: false,
@@ -103,15 +104,26 @@ export async function loadPeft(dir: string): Promise<Peft> {
     else modules[name.slice(PREFIX.length)] = value;
   }
   const { r, lora_alpha, target_modules, modules_to_save: saved, use_rslora } = read.data;
-  const adapter = fromPeftNames(updates);
+  const adapter = pairsOf(weights, updates);
   const targets = typeof target_modules === 'string' ? lastNames(Object.keys(adapter)) : target_modules;
   const alpha = use_rslora ? lora_alpha * Math.sqrt(r) : lora_alpha;
-  const missing = saved?.find((name) => !Object.keys(modules).some((path) => path.split('.').at(-2) === name));
+  // A name may have several parts, and a module several tensors.
+  const missing = saved?.find((name) => !Object.keys(modules).some((path) => `.${path}`.includes(`.${name}.`)));
   if (missing !== undefined)
     throw new FormatError(weights, `expected the module ${missing} in it, found none`, 'the file is not whole');
   const { layers_to_transform: some, exclude_modules: not } = read.data;
   const partial = typeof target_modules === 'string' || (some ?? null) !== null || (not ?? null) !== null;
   return { adapter, modules, lora: { rank: r, alpha, targets }, ...(partial ? { partial } : {}) };
+}
+
+/** The updates by layer. Throws FormatError where half of one is missing. */
+function pairsOf(file: string, updates: Record<string, Tensor>): LoraAdapter {
+  try {
+    return fromPeftNames(updates);
+  } catch (error) {
+    if (!(error instanceof OmniError)) throw error;
+    throw new FormatError(file, error.what, error.help, { cause: error });
+  }
 }
 
 const lastNames = (paths: readonly string[]): string[] => [...new Set(paths.map((name) => name.split('.').at(-1)!))];
@@ -137,7 +149,9 @@ export function checkPeft(where: string, params: LlamaParams, { adapter, modules
     };
     if (left.delete(name)) fits(modules[name], name, t.shape);
     const layer = name.replace(/\.weight$/, '');
-    const due = !partial && name.endsWith('.weight') && lora.targets.includes(name.split('.').at(-2)!);
+    // PEFT's rule: the layer's path, or the end of it.
+    const targeted = lora.targets.some((target) => layer === target || layer.endsWith(`.${target}`));
+    const due = !partial && name.endsWith('.weight') && targeted;
     if (!left.delete(layer) && !due) continue;
     const update = (adapter as Record<string, LoraAdapter[string] | undefined>)[layer];
     fits(update?.A, `${layer}.lora_A`, [lora.rank, t.shape[1]]);

@@ -47,7 +47,9 @@ export async function principalAutoencoder(
   const { mean, basis, deviations } = await principalComponents(rng.stream('components'), patches, size, k, device);
   const total = Math.sqrt(deviations.reduce((sum, d) => sum + d * d, 0) / k);
   /** What component i is divided by. */
-  const units = deviations.map((d) => total ** (1 - equalize) * d ** equalize);
+  // One without variance is not divided by nothing.
+  const least = 1e-4 * total || 1;
+  const units = deviations.map((d) => (total || 1) ** (1 - equalize) * Math.max(d, least) ** equalize);
   const params = autoencoderInit(rng.stream('init'), c);
   // Component i is channel 2 i, the odd channels are references.
   const lifted = Float32Array.from({ length: width }, (_, i) => (i % 2 ? -BETA : BETA));

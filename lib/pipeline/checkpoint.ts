@@ -57,8 +57,16 @@ export class CheckpointFolder {
     private readonly warn: (text: string) => void,
   ) {}
 
+  /** What lies in the folder; nothing where there is none yet. A folder that cannot be read just now is not an empty one. */
+  private async names(): Promise<string[]> {
+    return fs.readdir(this.dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+  }
+
   private async list(): Promise<string[]> {
-    const names = await fs.readdir(this.dir).catch(() => [] as string[]);
+    const names = await this.names();
     return names.filter((name) => /^step-\d{10,}$/.test(name)).sort((a, b) => Number(b.slice(5)) - Number(a.slice(5)));
   }
 
@@ -84,7 +92,7 @@ export class CheckpointFolder {
   /** Removes all but the last `keep`, and what interrupted writes have left. */
   async prune(keep: number): Promise<void> {
     const stale = (await this.list()).slice(keep);
-    const names = await fs.readdir(this.dir).catch(() => [] as string[]);
+    const names = await this.names();
     for (const name of [...stale, ...names.filter(isTemporaryName)])
       await fs.rm(path.join(this.dir, name), { recursive: true, force: true });
   }

@@ -35,7 +35,15 @@ export interface FolderContext extends TrainContext {
  */
 export async function folderContext(dir: string, options: FolderContextOptions = {}): Promise<FolderContext> {
   const { onProgress = () => undefined, onMessage = console.error, signal } = options;
-  const release = await lockFolder(dir, (pid) => onMessage(`${dir}: process ${pid} works there; waiting`), signal);
+  const told = (pid: number): void =>
+    onMessage(
+      pid === process.pid
+        ? `${dir}: this process has it open already; waiting until close() of that context is called`
+        : `${dir}: process ${pid} works there; waiting`,
+    );
+  const release = await lockFolder(dir, told, signal).catch((error: unknown) => {
+    throw explained(dir, error);
+  });
   try {
     const log = new MetricsLog(path.join(dir, 'metrics.jsonl'));
     const checkpoints = new CheckpointFolder(path.join(dir, CHECKPOINTS), (text) => onMessage(`${dir}: ${text}`));
@@ -48,18 +56,22 @@ export async function folderContext(dir: string, options: FolderContextOptions =
     return {
       log(step, metrics) {
         checkCancelled('context.log');
-        log.append(step, metrics);
+        try {
+          log.append(step, metrics);
+        } catch (error) {
+          throw explained(dir, error);
+        }
       },
       progress: onProgress,
       recordGraph: (name, hash) => void (records.graphs[name] = hash),
       checkpoint: {
         async save(step, { tensors }) {
-          await checkpoints.save(step, {
-            tensors,
-            state: null,
-            log: log.seal(step),
-            records: structuredClone(records),
-          });
+          const content = { tensors, state: null, records: structuredClone(records) };
+          try {
+            await checkpoints.save(step, { ...content, log: log.seal(step) });
+          } catch (error) {
+            throw explained(dir, error);
+          }
           latest = { step, tensors };
         },
         latest: () => Promise.resolve(latest),

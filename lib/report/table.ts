@@ -13,7 +13,7 @@ export interface Table {
    * Significant digits of the numbers in each column; default 3. Whole numbers are always shown in full. 'published': as
    * many as the number has (a paper's value is never rounded).
    */
-  digits?: (number | 'published' | undefined)[];
+  digits?: (number | 'published' | null | undefined)[];
 }
 
 /** How a missing value is written for readers. */
@@ -65,7 +65,8 @@ export function formatTable(table: Table): { cells: string[][]; numeric: boolean
     const known = table.rows.map((row) => row[c]).filter((cell) => cell !== null);
     return known.length > 0 && known.every((cell) => typeof cell === 'number' || isMeanSpread(cell));
   });
-  const cells = table.rows.map((row) => row.map((cell, c) => formatCell(cell, table.digits?.[c])));
+  // A table that was read from JSON has null where there was undefined.
+  const cells = table.rows.map((row) => row.map((cell, c) => formatCell(cell, table.digits?.[c] ?? undefined)));
   return { cells, numeric };
 }
 

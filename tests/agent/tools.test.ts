@@ -317,7 +317,11 @@ describe('agent: web_search over HTTP', () => {
     ])
       assert.throws(() => endpointSearch({ url }), ArgumentError, url);
     const url = 'https://example.org/{query}';
-    assert.throws(() => endpointSearch({ url: 'https://name:secret@example.org/{query}' }), (e: Error) => !/secret/.test(e.message)); // prettier-ignore
+    for (const address of ['https://name:secret@example.org/{query}', 'https://name:secret@example.org/search'])
+      assert.throws(
+        () => endpointSearch({ url: address }),
+        (e: Error) => !/secret/.test(e.message),
+      );
     assert.throws(() => endpointSearch({ url, headers: { 'no header': 'x' } }), /expected headers of HTTP/);
     for (const timeoutMs of [0, Infinity, 1e12]) assert.throws(() => endpointSearch({ url, timeoutMs }), ArgumentError);
     for (const limit of [0, -1, 1.5, NaN]) {

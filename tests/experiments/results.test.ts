@@ -33,6 +33,7 @@ import { withEpochs, withShare } from '../../lib/experiments/omniagent/variants'
 import { Random } from '../../lib/nn';
 import { checkTable, saveClaims, saveTable, svgToPng, tableToMarkdown } from '../../lib/report';
 import { renderSvg } from '../../lib/report/render-figure';
+import { formatTable } from '../../lib/report/table';
 import { CATEGORIES } from '../../lib/world';
 
 const VOCABULARY = 1000;
@@ -217,6 +218,15 @@ describe('results of the evaluation', () => {
     for (const s of lost.seeds.grpo!) Object.assign(s.metrics, { ppl: Infinity, drift: NaN, rkp: NaN });
     const row = table1(lost).rows.find((r) => r[0] === 'GRPO')!;
     assert.deepEqual([row[2], row.at(-1)], [null, 'undecided']);
+    // One seed that diverged decides nothing either.
+    const one = paperLike([0, 1]);
+    one.seeds.grpo![0].metrics.ppl = Infinity;
+    assert.equal(
+      table1(one)
+        .rows.find((r) => r[0] === 'GRPO')!
+        .at(-1),
+      'undecided',
+    );
     const names = (paretoPlot(lost, 'test').layout as { annotations: { text: string }[] }).annotations.map(
       (a) => a.text,
     );
@@ -255,6 +265,10 @@ describe('results of the evaluation', () => {
         // prettier-ignore
         assert.ok(page.includes(text), text);
       assert.ok(!page.includes('not readable'));
+      // The page reads tables from JSON; it shows them as they are elsewhere.
+      const sft = formatTable(table1(three, 'Table 1, <test>')).cells.find(([name]) => name === 'SFT')!;
+      assert.ok(sft.some((cell) => /\.\d/.test(cell)));
+      for (const cell of sft) assert.ok(page.includes(`>${cell}<`), cell);
       assert.ok(page.indexOf('"#OA1"') < page.indexOf('"#OR1"'));
       writeFileSync(json, '[]');
       await assert.rejects(saveClaims(dir, 'omniagent', set), /claims by paper/);

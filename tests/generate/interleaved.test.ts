@@ -74,6 +74,7 @@ describe('generation modes', () => {
   });
 
   it('interleaved: whole images only, up to the limit of each row', async () => {
+    let images = 0;
     for (const limits of [
       [14, 48, 20],
       [48, 20, 48],
@@ -84,8 +85,10 @@ describe('generation modes', () => {
       made.forEach(({ tokens }, i) => {
         const own = tokens.slice(0, limits[i] - prompts[i].length);
         assert.ok(wellFormed(prompts[i], own), `${limits.join()}, row ${i}: ${own.join()}`);
+        images += own.filter((t) => t === layout.boi).length;
       });
     }
+    assert.ok(images > 1, `${images} images were begun`);
   });
 
   it('text-only and image-only', async () => {

@@ -149,6 +149,8 @@ describe('decoder folders', () => {
     await refuses(/expected "conv_in\.bias" as floats, got int32/);
     await store({ dtype: 'float32', shape, data: new Float32Array(data.length).fill(Infinity) });
     await refuses(/expected finite values in "conv_in\.bias", got Infinity at 0/);
+    await store({ dtype: 'float16', shape, data: new Uint16Array(data.length).fill(0x7c00) });
+    await refuses(/expected finite values in "conv_in\.bias", got Infinity at 0/);
     // diffusers may have saved half the bits.
     await store({ dtype: 'float16', shape, data: Uint16Array.from(data as Float32Array, toFloat16) });
     const loaded = await flattenTree((await loadDecoder(dir)).params)[`unet.${name}`].data();

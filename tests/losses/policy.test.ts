@@ -204,6 +204,12 @@ describe('policy-gradient losses', () => {
       [0, 2],
     ]);
     await closeAll(groupAdvantages(rewards, { epsilon: 0, correction: 0 }), [0, 0, -1, 1], 'advantage');
+    // Means of these are rounded.
+    for (const n of [3, 6, 7])
+      for (let k = 1; k < 30; k++) {
+        const flat = tensor([Array.from({ length: n }, () => k / 30)]);
+        await closeAll(groupAdvantages(flat, { epsilon: 0 }), new Array<number>(n).fill(0), `${n} times ${k}/30`);
+      }
     const ends = tensor([[[0, 0.5]], [[0, 1]]]);
     const mask = tensor([[[1, 1]], [[0, 1]]]);
     await closeAll(tokenAdvantages(ends, mask, { epsilon: 0 }), [0, 0, 0, 0], 'advantage');

@@ -165,6 +165,18 @@ describe('models: folders of checkpoints', () => {
     fs.writeFileSync(settings, JSON.stringify({ ...(JSON.parse(json) as object), layers_to_transform: [1] }));
     const some = (await loadOmniAgentParts(dir)).llama.peft!;
     assert.ok(!('model.layers.0.self_attn.q_proj' in some.adapter));
+    await saveOmniAgent(dir, { ...parts, llama: { ...parts.llama, peft: some } });
+    const again = (await loadOmniAgentParts(dir)).llama.peft!;
+    assert.deepEqual(await toHost(again.adapter), await toHost(some.adapter));
+    await change((copy) => void delete copy[`${layer}.lora_B.weight`]);
+    fs.writeFileSync(settings, json);
+    await fails(/adapter_model\.safetensors.*lora_A and lora_B/);
+  });
+
+  it('forgets the adapter of what was there before', async () => {
+    await saveOmniAgent(dir, parts);
+    await saveOmniAgent(dir, { ...parts, llama: { config, base } });
+    assert.equal((await loadOmniAgentParts(dir)).llama.peft, undefined);
   });
 
   it('refuses a tokenizer with more tokens than the model has', async () => {

@@ -73,7 +73,7 @@ describe('a folder for one training', () => {
     const told = await new Promise<string>((resolve) => {
       second = folderContext(dir, { onMessage: resolve });
     });
-    assert.match(told, /process \d+ works there; waiting/);
+    assert.match(told, /this process has it open already; waiting until close\(\)/);
     first.close();
     (await second!).close();
     await assert.rejects(folderContext(path.join('/dev/null', 'x'), quiet), OmniError);

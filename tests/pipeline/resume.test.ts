@@ -140,6 +140,9 @@ describe('pipeline: resume', () => {
     });
     await assert.rejects(latest, /EMFILE/);
     assert.deepEqual([checkpoints(), messages.filter((m) => m.includes('damaged'))], [before, []]);
+    // The folder itself, too: what cannot be listed is not empty.
+    const file = path.join(dirOfFit(), 'metrics.jsonl');
+    await assert.rejects(new CheckpointFolder(file, () => undefined).latest(), /ENOTDIR/);
     await fit();
     assert.deepEqual(files(), straight);
   });

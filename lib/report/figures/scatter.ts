@@ -153,8 +153,8 @@ export function scatterFigure(options: ScatterFigureOptions): Figure {
       ...layout,
       showlegend: legend.length > 0 || front !== undefined,
       annotations,
-      xaxis: axisLayout({ ...options.x, title: options.x.title + arrow(front?.x), range: xRange }, size.width, where, xRange),
-      yaxis: axisLayout({ ...options.y, title: options.y.title + arrow(front?.y), range: yRange }, size.height, where, yRange),
+      xaxis: axisLayout({ ...options.x, title: options.x.title + arrow(front?.x), range: xRange }, size.width, where, options.x.log ? xRange : undefined),
+      yaxis: axisLayout({ ...options.y, title: options.y.title + arrow(front?.y), range: yRange }, size.height, where, options.y.log ? yRange : undefined),
     },
   };
 }
