@@ -55,7 +55,9 @@ export function meanSpread(values: ArrayLike<number>, where = 'meanSpread'): Mea
   }
   const mean = list.reduce((sum, value) => sum + value, 0) / list.length;
   const squares = list.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, spread: list.length > 1 ? Math.sqrt(squares / (list.length - 1)) : null, n: list.length };
+  const spread = list.length > 1 ? Math.sqrt(squares / (list.length - 1)) : null;
+  // Of equal values the mean may be rounded: that is no spread.
+  return { mean, spread: spread !== null && spread <= 1e-12 * Math.abs(mean) ? 0 : spread, n: list.length };
 }
 
 /** "0.931 ± 0.004": the spread with one digit (two if it starts with 1), the mean to the same place. */

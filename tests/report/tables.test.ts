@@ -72,6 +72,7 @@ describe('numbers', () => {
   it('mean and spread', () => {
     assert.deepEqual(meanSpread([2, 4]), { mean: 3, spread: Math.SQRT2, n: 2 });
     assert.deepEqual(meanSpread([5]), { mean: 5, spread: null, n: 1 });
+    assert.equal(meanSpread([0.1, 0.1, 0.1]).spread, 0);
     assert.equal(formatMeanSpread({ mean: 0.93142, spread: 0.00412, n: 3 }), '0.931 ± 0.004');
     assert.equal(formatMeanSpread({ mean: 8048.3, spread: 12.2, n: 3 }), '8048 ± 12');
     assert.equal(formatMeanSpread({ mean: 1.9234, spread: 0.3, n: 3 }), '1.9 ± 0.3');
