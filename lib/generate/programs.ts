@@ -29,8 +29,8 @@ export interface Wants {
 
 /** Bytes that the weights inside a program may take when each of its steps has its own. */
 const MANY_STEPS_BYTES = 100e6;
-/** Results of up to so many entries come back with the reply of a run. */
-const SMALL = 64;
+/** Tokens that one run makes at most, where each step has its own weights: more would only make its program larger. */
+const TOKENS_A_RUN = 128;
 
 const outlook = ({ logProbs }: Prediction, greedy: boolean): Outlook =>
   greedy ? mostProbable(logProbs) : { tokens: null, logProbs };
@@ -91,7 +91,7 @@ function compilePrograms(c: LlamaConfig, device?: string, frozen: LlamaParams | 
      * exchange with the worker, but each has its own copy of prepared weights. They divide the window.
      */
     stepsFor: (rows: number): number =>
-      [4, 2].find((n) => frozen !== null && n * rows <= SMALL && n * bytes <= MANY_STEPS_BYTES) ?? 1,
+      [4, 2].find((n) => frozen !== null && n * rows <= TOKENS_A_RUN && n * bytes <= MANY_STEPS_BYTES) ?? 1,
     prefill(length: number) {
       if (!prefillTo.has(length)) prefillTo.set(length, makePrefill(length));
       return prefillTo.get(length)!;
