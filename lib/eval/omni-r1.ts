@@ -11,11 +11,16 @@ import type { OmniR1, PictureCoder } from '../models/omni-r1';
 import { r1Prompt } from '../models/r1-template';
 import type { R1TemplateOptions } from '../models/r1-template';
 import { accuracyReward, formatReward } from '../rewards';
-import { ACTIONS, judgeStep, parseActions, problemImage, questionText, UNI_TASKS } from '../world/omni-r1';
+import {
+  ACTIONS,
+  BENCH_COUNTS,
+  judgeStep,
+  parseActions,
+  problemImage,
+  questionText,
+  UNI_TASKS,
+} from '../world/omni-r1';
 import type { ActionName, R1Sample, UniTask } from '../world/omni-r1';
-
-/** The benchmark's shares of the four tasks. */
-const SHARES: Record<UniTask, number> = { natural: 100, structured: 200, diagrammatic: 200, 'vision-op': 300 };
 
 export interface R1Answer {
   sample: R1Sample;
@@ -137,24 +142,33 @@ const mean = (values: readonly number[]): number =>
   values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN;
 
 /**
+ * What is measured of graded answers, of the benchmark's or of some drawn from them: accuracy/<task>, accuracy (weighted as the
+ * benchmark, 100 : 200 : 200 : 300) and right, the share of functionally right pictures.
+ */
+export function gradedMeasures(
+  answers: readonly { task: UniTask; accuracy: number; right: readonly boolean[] }[],
+): Record<string, number> {
+  const out: Record<string, number> = {};
+  let sum = 0;
+  let weight = 0;
+  for (const task of UNI_TASKS) {
+    const list = answers.filter((a) => a.task === task);
+    if (!list.length) continue;
+    out[`accuracy/${task}`] = mean(list.map((a) => a.accuracy));
+    sum += out[`accuracy/${task}`] * BENCH_COUNTS[task];
+    weight += BENCH_COUNTS[task];
+  }
+  return { ...out, accuracy: sum / weight, right: mean(answers.flatMap((a) => a.right.map(Number))) };
+}
+
+/**
  * accuracy/<task>, accuracy/<kind>, accuracy (weighted as the benchmark, 100 : 200 : 200 : 300), format, well_formed,
  * right/<action> and right (functionally right pictures), images (a response).
  */
 export function answerMetrics(answers: readonly R1Answer[]): Record<string, number> {
   const out: Record<string, number> = {};
-  const of = (list: readonly R1Answer[]): number => mean(list.map((a) => a.accuracy));
-  let sum = 0;
-  let weight = 0;
-  for (const task of UNI_TASKS) {
-    const list = answers.filter((a) => a.sample.task === task);
-    if (!list.length) continue;
-    out[`accuracy/${task}`] = of(list);
-    sum += of(list) * SHARES[task];
-    weight += SHARES[task];
-    for (const kind of new Set(list.map((a) => a.sample.kind)))
-      out[`accuracy/${kind}`] = of(list.filter((a) => a.sample.kind === kind));
-  }
-  out.accuracy = sum / weight;
+  for (const kind of new Set(answers.map((a) => a.sample.kind)))
+    out[`accuracy/${kind}`] = mean(answers.filter((a) => a.sample.kind === kind).map((a) => a.accuracy));
   out.format = mean(answers.map((a) => a.format));
   out.well_formed = mean(answers.map((a) => Number(a.wellFormed)));
   out.images = mean(answers.map((a) => a.pictures.length));
@@ -165,6 +179,8 @@ export function answerMetrics(answers: readonly R1Answer[]): Record<string, numb
     const list = verdicts.filter(([name]) => name === action);
     if (list.length) out[`right/${action}`] = mean(list.map(([, right]) => Number(right)));
   }
-  out.right = mean(verdicts.map(([, right]) => Number(right)));
-  return out;
+  return {
+    ...out,
+    ...gradedMeasures(answers.map((a) => ({ task: a.sample.task, accuracy: a.accuracy, right: a.steps }))),
+  };
 }

@@ -12,6 +12,7 @@
  */
 import { bootstrap } from '../../eval/bootstrap';
 import type { Interval } from '../../eval/bootstrap';
+import { gradedMeasures } from '../../eval/omni-r1';
 import { quantiles } from '../../eval/variation';
 import type { Run } from '../../pipeline/run-result';
 import { decide } from '../omniagent/decide';
@@ -19,7 +20,7 @@ import type { Condition } from '../omniagent/decide';
 import type { JudgedClaim } from '../omniagent/claims';
 import { paperR1, paperR1Claims, R1_MODELS } from '../paper/omni-r1';
 import type { R1Model } from '../paper/omni-r1';
-import { accuracyOf, gradedMeasures, r1Answers } from './results';
+import { accuracyOf, r1Answers } from './results';
 import type { R1Graded, R1Measures, R1Options, R1Results } from './results';
 import { TAUS } from './rewards';
 import { readPictureScores } from './show';

@@ -8,7 +8,7 @@ import type { RunRequest } from '../../pipeline/requests';
 import { run } from '../../pipeline/run';
 import type { RunOptions } from '../../pipeline/run';
 import type { Run } from '../../pipeline/run-result';
-import { ACTIONS, BENCH_COUNTS, UNI_TASKS } from '../../world/omni-r1';
+import { ACTIONS, UNI_TASKS } from '../../world/omni-r1';
 import type { UniTask } from '../../world/omni-r1';
 import { paperR1, R1_MODELS } from '../paper/omni-r1';
 import type { R1Model } from '../paper/omni-r1';
@@ -82,22 +82,6 @@ export async function r1Answers(model: R1Model, options: R1Options = {}): Promis
     path.join(dir, prefix ? `answers-${prefix.replace('/', '')}.jsonl` : 'answers.jsonl'),
     gradedSchema,
   );
-}
-
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
-/** The measures that claims speak of, of any answers: accuracy by task, their average weighted as in the paper, right pictures. */
-export function gradedMeasures(answers: readonly R1Graded[]): R1Measures {
-  const tasks = UNI_TASKS.flatMap((task): [UniTask, number][] => {
-    const list = answers.filter((a) => a.task === task);
-    return list.length ? [[task, mean(list.map((a) => a.accuracy))]] : [];
-  });
-  const weight = tasks.reduce((sum, [task]) => sum + BENCH_COUNTS[task], 0);
-  return {
-    ...Object.fromEntries(tasks.map(([task, value]) => [`accuracy/${task}`, value])),
-    accuracy: tasks.reduce((sum, [task, value]) => sum + value * BENCH_COUNTS[task], 0) / weight,
-    right: mean(answers.flatMap((a) => a.right.map(Number))),
-  };
 }
 
 /** Accuracy on a task, or the benchmark's weighted average. */
